@@ -1,0 +1,1 @@
+"""The `kvorum` command: the only place that wires routers and nodes together."""

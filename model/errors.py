@@ -1,0 +1,99 @@
+"""The caller's errors: one type, one page of constructors, turned into JSON in one place (router/http)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
+_VALIDATE = "com.amazon.coral.validate#"
+_SERVICE = "com.amazon.coral.service#"
+
+
+class ApiError(Exception):
+    """An error in AWS's words, ready for the caller.
+
+    `kind` is the fully qualified `__type`; `status` the HTTP status; `extra` further members of the body
+    (for example `Item`, already DynamoDB JSON). `retryable` and `definite` tell the gRPC door and our own
+    retries what the caller may assume: a definite error did not happen and will not happen.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        status: int = 400,
+        extra: dict[str, Any] | None = None,
+        definite: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.extra = extra
+        self.definite = definite
+
+    @property
+    def code(self) -> str:
+        """The short name that SDKs put into `Error.Code`."""
+        return self.kind.rpartition("#")[2]
+
+    def __repr__(self) -> str:
+        return f"ApiError({self.code}: {self.message})"
+
+
+def validation(message: str) -> ApiError:
+    return ApiError(_VALIDATE + "ValidationException", message)
+
+
+def serialization(message: str | None = None) -> ApiError:
+    return ApiError(_SERVICE + "SerializationException", message or "")
+
+
+def unknown_operation() -> ApiError:
+    return ApiError(_SERVICE + "UnknownOperationException", "")
+
+
+def missing_authentication_token() -> ApiError:
+    return ApiError(
+        _SERVICE + "MissingAuthenticationTokenException",
+        "Request must contain either a valid (registered) AWS access key ID or X.509 certificate.",
+    )
+
+
+def resource_not_found(message: str = "Requested resource not found") -> ApiError:
+    return ApiError(_DYNAMODB + "ResourceNotFoundException", message)
+
+
+def resource_in_use(message: str) -> ApiError:
+    return ApiError(_DYNAMODB + "ResourceInUseException", message)
+
+
+def limit_exceeded(message: str) -> ApiError:
+    return ApiError(_DYNAMODB + "LimitExceededException", message)
+
+
+def conditional_check_failed(item: Any | None = None) -> ApiError:
+    """`item`: the item as it stood, DynamoDB JSON, when the caller asked for ALL_OLD on failure."""
+    return ApiError(
+        _DYNAMODB + "ConditionalCheckFailedException",
+        "The conditional request failed",
+        extra=None if item is None else {"Item": item},
+    )
+
+
+def throttled(message: str = "Rate of requests exceeds the allowed throughput.") -> ApiError:
+    """A bounded queue is full: nothing happened; back off and try again."""
+    return ApiError(_VALIDATE.replace("validate", "availability") + "ThrottlingException", message)
+
+
+def service_unavailable(message: str = "The service is currently unavailable or busy.") -> ApiError:
+    """Definite: the request was not carried out (no leader in time, disk full); try again."""
+    return ApiError(_DYNAMODB + "ServiceUnavailable", message, status=503)
+
+
+def internal_server_error(
+    message: str = "The request processing has failed because of an unknown error, exception or failure.",
+) -> ApiError:
+    """Indefinite: the write may or may not have happened, as on AWS."""
+    return ApiError(_DYNAMODB + "InternalServerError", message, status=500, definite=False)

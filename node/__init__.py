@@ -1,0 +1,1 @@
+"""The storage process: one store, many replicas, one group commit."""

@@ -1,0 +1,1 @@
+"""How copies stay the same: consensus inside a region, last-writer-wins between regions."""

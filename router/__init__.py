@@ -1,0 +1,1 @@
+"""The stateless front process: doors, validation, routing."""

@@ -1,0 +1,1 @@
+"""One module an API operation: the folder is the table of contents of the API."""

@@ -1,0 +1,1 @@
+"""Shared test tools: virtual clock, simulated network and disks, cluster processes."""
