@@ -1,0 +1,53 @@
+"""What a partition's raft log carries: physical mutations, already evaluated by the leader, so that every
+replica does the same bytes whatever its version of the expression language."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
+
+
+class Mutation(Struct, frozen=True, array_like=True):
+    """`record` None removes the key for good (a local table's delete); a tombstone is a record. The deltas
+    keep the partition's live item count and size. `log` says whether readers of the change log exist."""
+
+    key: bytes
+    record: bytes | None
+    items_delta: int
+    bytes_delta: int
+    log: bool = False
+    previous: bytes | None = None
+    service: bool = False
+
+
+class Mutate(Struct, frozen=True, array_like=True, tag=1):
+    """Applied whole, in one batch."""
+
+    mutations: list[Mutation]
+
+
+class AdvanceCursor(Struct, frozen=True, array_like=True, tag=2):
+    """`region` holds every change up to and including raft index `index`."""
+
+    region: str
+    index: int
+
+
+class PurgeTombstones(Struct, frozen=True, array_like=True, tag=3):
+    """Remove these keys where they still hold the tombstone of that order (model/record.order_of)."""
+
+    tombstones: list[tuple[bytes, bytes]]
+
+
+PartitionCommand = Mutate | AdvanceCursor | PurgeTombstones
+
+_encoder = Encoder()
+_decoder: Decoder[PartitionCommand] = Decoder(PartitionCommand)
+
+
+def encode(command: PartitionCommand) -> bytes:
+    return _encoder.encode(command)
+
+
+def decode(data: bytes) -> PartitionCommand:
+    return _decoder.decode(data)
