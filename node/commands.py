@@ -34,9 +34,10 @@ class AdvanceCursor(Struct, frozen=True, array_like=True, tag=2):
 
 
 class PurgeTombstones(Struct, frozen=True, array_like=True, tag=3):
-    """Remove these keys where they still hold the tombstone of that order (model/record.order_of)."""
+    """Entries of the tombstone index to drop: (key, stamp, erase). `erase`: the leader saw that the item is
+    still that tombstone, so the item's key goes too."""
 
-    tombstones: list[tuple[bytes, bytes]]
+    tombstones: list[tuple[bytes, int, bool]]
 
 
 PartitionCommand = Mutate | AdvanceCursor | PurgeTombstones

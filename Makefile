@@ -1,0 +1,49 @@
+# From a fresh clone: `make up` runs Kvorum, `make test` runs its tests. Both install what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up test check format sim bench clean
+
+up: .venv/runtime
+	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1
+
+test: .venv/development
+	$(BIN)/python -m pytest
+
+check: .venv/development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/development
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# make sim SEED=42 replays one seed of the simulations; without SEED a longer run than `make test` has.
+sim: .venv/development
+	SIM_SEED=$(SEED) SIM_SEEDS=$(if $(SEED),1,2000) $(BIN)/python -m pytest tests/simulation
+
+bench: .venv/development
+	$(BIN)/python -m bench
+
+proto: .venv/development
+	cd src && ../$(BIN)/python -m grpc_tools.protoc -I kvorum/proto=../proto --python_out=. --pyi_out=. \
+	  --grpc_python_out=. kvorum/proto/v1/*.proto
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Kvorum needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/development: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ .venv/runtime

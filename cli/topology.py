@@ -1,0 +1,215 @@
+"""The topology file: which regions, routers and nodes there are and where they listen.
+
+One format for everything: `kvorum up` fills in what is left out and hands the complete file to every process
+that it starts; compose and Kubernetes write it complete. TOML by name `.toml`, else JSON. A mistake is one
+line that names the place (`TopologyError`).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+CONTROL_MEMBERS_MAX = 3
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class TopologyError(Exception):
+    """What is wrong with a topology, in one line for its author."""
+
+
+class NodeEntry(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Addresses are host:port as other processes reach them. `data_dir`: where this node's store lies,
+    relative to the process's --data-dir; by default <region>/<name>."""
+
+    name: str
+    zone: str
+    wire: str = ""
+    metrics: str = ""
+    data_dir: str = ""
+
+
+class RouterEntry(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    name: str
+    zone: str
+    http: str = ""
+    grpc: str = ""
+    wire: str = ""
+    metrics: str = ""
+
+
+class RegionEntry(Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    routers: list[RouterEntry]
+    nodes: list[NodeEntry]
+
+    @property
+    def control_members(self) -> tuple[str, ...]:
+        """The nodes that hold the control group: the first three, or the first when there are fewer."""
+        names = tuple(node.name for node in self.nodes)
+        return names[:CONTROL_MEMBERS_MAX] if len(names) >= CONTROL_MEMBERS_MAX else names[:1]
+
+
+class Topology(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`listen`: the address that every process binds, when it differs from the host that others dial (in a
+    container: 0.0.0.0)."""
+
+    regions: list[RegionEntry]
+    initial_partitions: int = 6
+    global_tables: bool = True
+    listen: str = ""
+
+    def region(self, name: str) -> RegionEntry:
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise TopologyError(f"the topology has no region {name!r}; it has {', '.join(self.region_names)}")
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        return tuple(region.name for region in self.regions)
+
+
+def default_topology() -> Topology:
+    """Two regions of one router and three nodes: deploy/topology.toml."""
+    text = resources.files("kvorum.deploy").joinpath("topology.toml").read_bytes()
+    return parse(text, "deploy/topology.toml")
+
+
+def load(path: Path) -> Topology:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TopologyError(f"cannot read the topology file {path}: {error.strerror}") from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, name: str) -> Topology:
+    try:
+        if name.endswith(".toml"):
+            topology = msgspec.toml.decode(data, type=Topology)
+        else:
+            topology = msgspec.json.decode(data, type=Topology)
+    except msgspec.DecodeError as error:
+        raise TopologyError(f"{name}: {_one_line(error)}") from error
+    _check(topology, name)
+    return topology
+
+
+def dump(topology: Topology) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(topology), indent=2) + b"\n"
+
+
+def resolve(topology: Topology, port: int) -> Topology:
+    """Fill in the addresses that are left out: HTTP on `port`, then the next port for every further router,
+    gRPC 1,000 above it, everything else on ports that are free now. Loopback only."""
+    routers = [router for region in topology.regions for router in region.routers]
+    for number, router in enumerate(routers):
+        router.http = router.http or f"127.0.0.1:{port + number}"
+        router.grpc = router.grpc or f"127.0.0.1:{port + 1_000 + number}"
+    nodes = [node for region in topology.regions for node in region.nodes]
+    entries: list[RouterEntry | NodeEntry] = [*routers, *nodes]
+    free = iter(_free_ports(2 * len(entries)))
+    for entry in entries:
+        entry.wire = entry.wire or f"127.0.0.1:{next(free)}"
+        entry.metrics = entry.metrics or f"127.0.0.1:{next(free)}"
+    return topology
+
+
+def split_address(address: str, what: str = "address") -> tuple[str, int]:
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 <= int(port) < 65_536:
+        raise TopologyError(f"{what} {address!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; all held at once, so that none comes twice."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _check(topology: Topology, name: str) -> None:
+    problem = _problem(topology)
+    if problem:
+        raise TopologyError(f"{name}: {problem}")
+
+
+def _problem(topology: Topology) -> str | None:
+    if not topology.regions:
+        return "there is no region"
+    if not 1 <= topology.initial_partitions <= 1_024:
+        return "initial_partitions must lie between 1 and 1024"
+    duplicate = _duplicate(list(topology.region_names))
+    if duplicate:
+        return f"region {duplicate!r} appears twice"
+    for region in topology.regions:
+        problem = _region_problem(region)
+        if problem:
+            return f"region {region.name!r}: {problem}"
+    addresses = [
+        address
+        for region in topology.regions
+        for entry in [*region.routers, *region.nodes]
+        for address in _addresses(entry)
+    ]
+    for address in addresses:
+        try:
+            split_address(address)
+        except TopologyError as error:
+            return str(error)
+    duplicate = _duplicate(addresses)
+    return f"address {duplicate!r} is used twice" if duplicate else None
+
+
+def _region_problem(region: RegionEntry) -> str | None:
+    if not _NAME.fullmatch(region.name):
+        return "a name is made of lower-case letters, digits and hyphens"
+    if not region.routers:
+        return "there is no router"
+    if not region.nodes:
+        return "there is no node"
+    if len(region.nodes) == 2:
+        return "two nodes cannot form a majority when one is lost: give one, or three and more"
+    names = [entry.name for entry in [*region.routers, *region.nodes]]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            return f"{name!r}: a name is made of lower-case letters, digits and hyphens"
+    duplicate = _duplicate(names)
+    if duplicate:
+        return f"the name {duplicate!r} appears twice"
+    zones = {node.zone for node in region.nodes}
+    if len(region.nodes) >= 3 and len(zones) < 3:
+        return f"three replicas need three zones, and the nodes name only {len(zones)}"
+    return None
+
+
+def _addresses(entry: NodeEntry | RouterEntry) -> list[str]:
+    fields = [entry.wire, entry.metrics]
+    if isinstance(entry, RouterEntry):
+        fields += [entry.http, entry.grpc]
+    return [address for address in fields if address]
+
+
+def _duplicate(values: list[str]) -> str | None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

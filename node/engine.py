@@ -1,0 +1,243 @@
+"""The node's one loop pass: everything that is ready, of all groups, in one write, one sync, then the answers.
+
+A pass runs once per turn of the event loop in which something happened. It takes a Ready from every awake
+replica, sends appends and heartbeats at once (before the local sync: the disks of a group work side by
+side), puts all log entries and all effects into ONE batch, writes it, answers, and leaves durability to ONE
+sync in a thread. While that sync runs, further passes go on; the next sync covers them all. That is the
+group commit: what an fsync costs is shared by every write in flight on the node.
+
+Crash safety: the store keeps a prefix of its writes, so an effect is never on disk without its entry, and
+whatever a peer or a client was told after a sync is on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from kvorum.node.replica import Replica
+from kvorum.node.store import Store, StoreError
+from kvorum.replication.raft.core import Ready
+from kvorum.replication.raft.messages import AppendRequest, RaftMessage
+
+_log = logging.getLogger("kvorum.node")
+
+TICK_SECONDS = 0.05
+
+
+class Scheduler(Protocol):
+    """Time and threads, so that a simulation can supply its own."""
+
+    def now_us(self) -> int:
+        """A monotonic clock that also runs while the process is stopped or the machine sleeps."""
+        ...
+
+    def call_soon(self, callback: Callable[[], None]) -> None: ...
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Any: ...
+
+    def run_blocking(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Run `work` beside the loop; then `done`, on the loop."""
+        ...
+
+
+class Engine:
+    """`send(peer, message)` hands a raft message to a peer node; it may lose it. `on_failure` is told once
+    of a store that failed: the node must then be stopped, its data kept."""
+
+    def __init__(
+        self,
+        store: Store,
+        scheduler: Scheduler,
+        send: Callable[[str, RaftMessage], None],
+        on_failure: Callable[[StoreError], None],
+        *,
+        free_bytes_min: int,
+    ) -> None:
+        self.replicas: dict[int, Replica] = {}
+        self.syncs = 0
+        self.sync_seconds = 0.0
+        self.writes = 0
+        self._store = store
+        self._scheduler = scheduler
+        self._send = send
+        self._on_failure = on_failure
+        self._free_bytes_min = free_bytes_min
+        self._full = False
+        self._awake: list[Replica] = []
+        self._scheduled = False
+        self._unsynced: list[tuple[Replica, Ready]] = []
+        self._syncing: list[tuple[Replica, Ready]] | None = None
+        self._sync_started_us = 0
+        self._stopped = False
+        self._ticks = 0
+
+    def start(self) -> None:
+        self._check_disk()
+        self._scheduler.call_later(TICK_SECONDS, self._tick)
+
+    def stop(self) -> None:
+        """No further pass, tick or answer. A sync that is running may end; nothing follows it."""
+        self._stopped = True
+        for replica in list(self.replicas.values()):
+            replica.close()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be written or synced."""
+        return not self._awake and not self._unsynced and self._syncing is None
+
+    def now_us(self) -> int:
+        return self._scheduler.now_us()
+
+    def writable(self) -> bool:
+        return not self._full
+
+    @property
+    def free_bytes_min(self) -> int:
+        return self._free_bytes_min
+
+    def add(self, replica: Replica) -> None:
+        self.replicas[replica.group] = replica
+        self.wake(replica)
+
+    def remove(self, group: int) -> Replica | None:
+        replica = self.replicas.pop(group, None)
+        if replica is not None:
+            replica.close()
+        return replica
+
+    def wake(self, replica: Replica) -> None:
+        if not replica.awake:
+            replica.awake = True
+            self._awake.append(replica)
+        if not self._scheduled:
+            self._scheduled = True
+            self._scheduler.call_soon(self._pass)
+
+    def step(self, message: RaftMessage) -> bool:
+        """A raft message from a peer. False when this node holds no such group."""
+        replica = self.replicas.get(message.group)
+        if replica is None:
+            return False
+        if self._full and isinstance(message, AppendRequest) and message.entries:
+            return True  # a full follower neither stores nor acknowledges; its leader sends again later
+        replica.step(message, self._scheduler.now_us())
+        return True
+
+    def unreachable(self, peer: str) -> None:
+        """The link to a peer broke."""
+        for replica in self.replicas.values():
+            replica.core.unreachable(peer)
+            self.wake(replica)
+
+    def _pass(self) -> None:
+        self._scheduled = False
+        if self._stopped:
+            return
+        awake, self._awake = self._awake, []
+        batch = self._store.batch()
+        taken: list[tuple[Replica, Ready]] = []
+        answers: list[tuple[Callable[[Any], None], Any]] = []
+        send = self._send
+        for replica in awake:
+            replica.awake = False
+            core = replica.core
+            if not core.has_ready() or self.replicas.get(replica.group) is not replica:
+                continue
+            ready = core.ready()
+            for peer, message in ready.messages:
+                send(peer, message)
+            answers += replica.write_ready(ready, batch)
+            taken.append((replica, ready))
+        if len(batch):
+            try:
+                self._store.write(batch)
+            except StoreError as error:
+                self._fail(error)
+                return
+            self.writes += 1
+        for replica, ready in taken:
+            replica.after_write(ready)
+            if ready.needs_sync:
+                self._unsynced.append((replica, ready))
+            elif ready.after_sync:
+                for peer, message in ready.after_sync:
+                    send(peer, message)
+            if replica.core.has_ready():  # a batch cut at its cap
+                self.wake(replica)
+        if self._unsynced and self._syncing is None:
+            self._start_sync()  # before the answers: the disk works while they are made
+        for done, answer in answers:
+            done(answer)
+
+    def _start_sync(self) -> None:
+        self._syncing, self._unsynced = self._unsynced, []
+        self._sync_started_us = self._scheduler.now_us()
+        self._scheduler.run_blocking(self._store.sync, self._synced)
+
+    def _synced(self, error: BaseException | None) -> None:
+        if self._stopped:
+            return
+        if error is not None:
+            # After a failed fsync nobody knows what is on disk: nothing of it may be acknowledged, ever.
+            self._fail(error if isinstance(error, StoreError) else StoreError(str(error)))
+            return
+        self.syncs += 1
+        self.sync_seconds += (self._scheduler.now_us() - self._sync_started_us) / 1e6
+        synced, self._syncing = self._syncing or [], None
+        send = self._send
+        for replica, ready in synced:
+            replica.core.persisted(ready.number)
+            for peer, message in ready.after_sync:
+                send(peer, message)
+            self.wake(replica)
+        if self._unsynced:
+            self._start_sync()
+
+    def _tick(self) -> None:
+        """One tick for every group. Re-armed from here, so that a paused process does not tick in bursts:
+        a follower's election timeout must never run faster than real time (leases rely on it)."""
+        if self._stopped:
+            return
+        self._scheduler.call_later(TICK_SECONDS, self._tick)
+        now_us = self._scheduler.now_us()
+        for replica in self.replicas.values():
+            core = replica.core
+            core.tick(now_us)
+            if core.has_ready() and not replica.awake:
+                self.wake(replica)
+        self._ticks += 1
+        if self._ticks % 10 == 0:
+            self._truncate_logs()
+        self._check_disk()
+
+    def _truncate_logs(self) -> None:
+        batch = self._store.batch()
+        for replica in self.replicas.values():
+            replica.truncate(batch)
+        if len(batch):
+            try:
+                self._store.write(batch)
+            except StoreError as error:
+                self._fail(error)
+
+    def _check_disk(self) -> None:
+        """Keep a reserve of free space: compaction and recovery need room, and an fsync that fails for want
+        of it leaves everybody guessing."""
+        full = self._store.free_bytes() < self._free_bytes_min
+        if full == self._full:
+            return
+        self._full = full
+        if full:
+            _log.error(
+                "the disk is nearly full: writes are refused until space is free again",
+                extra={"free_bytes_min": self._free_bytes_min},
+            )
+        else:
+            _log.warning("the disk has space again: writes are accepted")
+
+    def _fail(self, error: StoreError) -> None:
+        self.stop()
+        self._on_failure(error)

@@ -1,0 +1,550 @@
+"""The node: which replicas live here, who talks to them, and what it tells the others.
+
+Everything it does follows from two inputs: the directory (which partitions should be here) and messages. Its
+surroundings come in as ports, so that a whole region runs in one simulated process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import (
+    ControlUpdates,
+    Elsewhere,
+    Leading,
+    MergeItems,
+    NodeReport,
+    PeerCommand,
+    Propose,
+    ReadItem,
+    ReadRange,
+    ReadStatistics,
+    ReadStatus,
+    ReplicaReport,
+    Stale,
+    StatusAnswer,
+    Watch,
+    WriteItem,
+)
+from kvorum.control.state import Partition as Descriptor
+from kvorum.control.state import RegisterNode, Update
+from kvorum.model import keys
+from kvorum.node.control_group import ControlMachine, ControlService
+from kvorum.node.engine import Engine, Scheduler
+from kvorum.node.machine import Machine
+from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.raft_log import RaftLog
+from kvorum.node.replica import Replica
+from kvorum.node.sender import Senders
+from kvorum.node.store import Store, StoreError
+from kvorum.replication.clock import HybridClock
+from kvorum.replication.link import Link, LinkFailure, Reply
+from kvorum.replication.raft.core import Core, Settings
+from kvorum.replication.raft.messages import (
+    AppendReply,
+    AppendRequest,
+    Heartbeat,
+    HeartbeatReply,
+    RaftMessage,
+    TimeoutNow,
+    VoteReply,
+    VoteRequest,
+)
+
+_log = logging.getLogger("kvorum.node")
+
+KICK_SECONDS = 0.1
+EARLY_MESSAGES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """`control_members`: the nodes that hold the control group, the same for every process of the region.
+    `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered."""
+
+    name: str
+    zone: str
+    region: str
+    address: str
+    control_members: tuple[str, ...]
+    raft: Settings
+    free_bytes_min: int = 64 * 1024 * 1024
+    tombstone_days: float = 7.0
+
+
+@dataclass(slots=True)
+class NodePorts:
+    """`links`: to the other nodes of the region, by name. `link_to_region`: to some router of a peer region,
+    None while there is none. `on_failure`: the store failed, stop the process."""
+
+    store: Store
+    scheduler: Scheduler
+    now_ms: Callable[[], int]
+    random: Random
+    links: Mapping[str, Link]
+    link_to_region: Callable[[str], Link | None]
+    on_failure: Callable[[StoreError], None]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the others were last told, so that only changes are sent."""
+
+    leading: dict[int, int] = field(default_factory=dict[int, int])
+    report: list[ReplicaReport] = field(default_factory=list[ReplicaReport])
+
+
+class Node:
+    """`handle` is the node's link handler; `link_up`/`link_down` tell it of every connection, whoever made
+    it."""
+
+    def __init__(self, settings: NodeSettings, ports: NodePorts) -> None:
+        self.settings = settings
+        self.clock = HybridClock()
+        self.partitions: dict[int, Partition] = {}
+        self._ports = ports
+        self._store = ports.store
+        self._scheduler = ports.scheduler
+        self.engine = Engine(
+            ports.store,
+            ports.scheduler,
+            self._send_raft,
+            self._store_failed,
+            free_bytes_min=settings.free_bytes_min,
+        )
+        self.senders = Senders(
+            region=settings.region,
+            store=ports.store,
+            link_to=ports.link_to_region,
+            propose_cursor=self._advance_cursor,
+            now_ms=ports.now_ms,
+            random=ports.random,
+        )
+        self._followers: dict[int, Link] = {}  # links that want to be told who leads what
+        self._connected_since_us: dict[str, int] = {}
+        self._early: dict[int, list[RaftMessage]] = {}
+        self._told = _Told()
+        self._kicks = 0
+        self._stopping = False
+        self._failure: StoreError | None = None
+        self._control: ControlService | None = None
+        if settings.name in settings.control_members:
+            machine = ControlMachine(ports.store, self._scheduler.call_soon)
+            self.directory = machine.directory
+            log = self._make_replica(0, settings.control_members, machine, suspect=False)
+            self._control = ControlService(machine, log, settings.region, self._send_to_region, ports.now_ms)
+        else:
+            self.directory = Directory()
+        self._handlers: dict[type, Callable[[Any, Any, Link], None]] = {
+            ReadItem: self._read_item,
+            WriteItem: self._write_item,
+            ReadRange: self._read_range,
+            ReadStatistics: self._read_statistics,
+            MergeItems: self._merge_items,
+            ReadStatus: self._read_status,
+            ControlUpdates: self._control_updates,
+            Propose: self._to_control,
+            PeerCommand: self._to_control,
+            Watch: self._to_control,
+            NodeReport: self._to_control,
+            Leading: lambda message, reply, link: None,
+        } | dict.fromkeys(
+            (AppendRequest, AppendReply, Heartbeat, HeartbeatReply, VoteRequest, VoteReply, TimeoutNow),
+            self._step_raft,
+        )
+
+    # ---- life ----
+
+    def start(self) -> None:
+        self.directory.listen(lambda _, updates: self._scheduler.call_soon(lambda: self._follow(updates)))
+        self._follow_all()
+        self.engine.start()
+        self._scheduler.call_later(KICK_SECONDS, self._kick)
+
+    def readiness(self) -> str | None:
+        """Why this node cannot serve yet, in words; None when it can."""
+        if self._failure is not None:
+            return f"the store failed: {self._failure}"
+        if self._stopping:
+            return "stopping"
+        if self.directory.version < 0 or self.settings.name not in self.directory.nodes:
+            return "waiting for the control group"
+        if not self.engine.writable():
+            return "the disk is full: reads only"
+        suspects = sum(replica.suspect for replica in self.engine.replicas.values())
+        if suspects:
+            return f"{suspects} replicas have lost their disk and wait for their leaders' logs"
+        return None
+
+    def hand_over(self) -> bool:
+        """Pass leadership of every group to another replica, before a graceful stop. True when nothing is
+        led any more that somebody else could lead."""
+        self._stopping = True
+        now_us = self.engine.now_us()
+        led = 0
+        for replica in self.engine.replicas.values():
+            if not replica.core.is_leader:
+                continue
+            heirs = [name for name in self._voters(replica.group) if self._is_connected(name)]
+            if heirs:
+                led += 1
+                replica.core.transfer_leadership(min(heirs, key=self._load_of), now_us)
+                self.engine.wake(replica)
+        return led == 0
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.senders.stop()
+        self.engine.stop()
+
+    # ---- links ----
+
+    def link_up(self, link: Link) -> None:
+        self._followers[id(link)] = link
+        self._connected_since_us[link.peer] = self.engine.now_us()
+        link.cast(Leading(self.settings.name, list(self._told.leading.items())))
+        if self._control is None and link.peer in self.settings.control_members:
+            link.cast(Watch(self.directory.version))
+
+    def link_down(self, link: Link) -> None:
+        self._followers.pop(id(link), None)
+        if self._control is not None:
+            self._control.unwatch(link)
+        if link.peer in self._ports.links and not self._ports.links[link.peer].connected:
+            self._connected_since_us.pop(link.peer, None)
+            self.engine.unreachable(link.peer)
+
+    def handle(self, message: Any, reply: Reply | None, link: Link) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(message, reply, link)
+
+    # ---- requests for partitions ----
+
+    def _partition(self, message: Any, reply: Reply) -> Partition | None:
+        partition = self.partitions.get(message.partition)
+        if partition is None:
+            known = self.directory.partitions.get(message.partition)
+            leader = (
+                known.preferred_leader if known and known.preferred_leader != self.settings.name else None
+            )
+            reply(Elsewhere(message.partition, leader))
+        elif partition.descriptor.epoch != message.epoch:
+            reply(Stale(message.partition, self.directory.version))
+        else:
+            return partition
+        return None
+
+    def _read_item(self, message: ReadItem, reply: Reply, link: Link) -> None:
+        partition = self._partition(message, reply)
+        if partition is not None:
+            partition.read_item(message, reply)
+
+    def _write_item(self, message: WriteItem, reply: Reply, link: Link) -> None:
+        partition = self._partition(message, reply)
+        if partition is not None:
+            partition.write_item(message, reply)
+
+    def _read_range(self, message: ReadRange, reply: Reply, link: Link) -> None:
+        partition = self._partition(message, reply)
+        if partition is not None:
+            partition.read_range(message, reply)
+
+    def _read_statistics(self, message: ReadStatistics, reply: Reply, link: Link) -> None:
+        partition = self._partition(message, reply)
+        if partition is not None:
+            partition.statistics(reply)
+
+    def _merge_items(self, message: MergeItems, reply: Reply, link: Link) -> None:
+        partition = self._partition(message, reply)
+        if partition is not None:
+            partition.merge_items(message, reply)
+
+    # ---- consensus ----
+
+    def _send_raft(self, peer: str, message: RaftMessage) -> None:
+        link = self._ports.links.get(peer)
+        if link is not None:
+            link.cast(message)
+
+    def _step_raft(self, message: RaftMessage, reply: Reply | None, link: Link) -> None:
+        if not self.engine.step(message):
+            # A group's other replicas may hear of it first; what they say is kept until it exists here too.
+            waiting = self._early.setdefault(message.group, [])
+            if len(waiting) < 16 and len(self._early) < EARLY_MESSAGES_MAX:
+                waiting.append(message)
+
+    def _make_replica(
+        self, group: int, voters: tuple[str, ...], machine: Machine, *, suspect: bool
+    ) -> Replica:
+        log = RaftLog(self._store, group)
+        core = Core(
+            group=group,
+            name=self.settings.name,
+            voters=voters,
+            storage=log,
+            hard_state=log.load_hard_state(),
+            applied=machine.applied,
+            settings=self.settings.raft,
+            random=Random(self._ports.random.getrandbits(64)),  # noqa: S311 - election timeouts, no secret
+            now_us=self._scheduler.now_us(),
+        )
+        replica = Replica(group, core, log, machine, self.engine, suspect=suspect)
+        self.engine.add(replica)
+        return replica
+
+    def _voters(self, group: int) -> tuple[str, ...]:
+        """The other voters of a group."""
+        if group == 0:
+            voters = self.settings.control_members
+        else:
+            voters = self.partitions[group].descriptor.replicas
+        return tuple(name for name in voters if name != self.settings.name)
+
+    def _is_connected(self, name: str) -> bool:
+        link = self._ports.links.get(name)
+        return link is not None and link.connected
+
+    def _load_of(self, name: str) -> int:
+        """How many groups this node believes `name` leads."""
+        return sum(replica.leader == name for replica in self.engine.replicas.values())
+
+    def _store_failed(self, error: StoreError) -> None:
+        self._failure = error
+        self.senders.stop()
+        self._ports.on_failure(error)
+
+    # ---- following the directory ----
+
+    def _follow_all(self) -> None:
+        for descriptor in list(self.directory.partitions.values()):
+            self._follow_partition(descriptor)
+
+    def _follow(self, updates: list[Update]) -> None:
+        tables = {update.id for update in updates if update.kind == "table"}
+        for update in updates:
+            if isinstance(update.record, Descriptor):
+                current = self.directory.partitions.get(update.record.id)
+                if current is not None:
+                    self._follow_partition(current)
+        if tables:
+            for partition in self.partitions.values():
+                partition.table = self.directory.tables_by_id.get(partition.table.id, partition.table)
+                self.senders.follow(partition)
+
+    def _follow_partition(self, descriptor: Descriptor) -> None:
+        if self.settings.name not in descriptor.replicas:
+            return
+        if descriptor.dropping:
+            self._drop_partition(descriptor)
+        elif descriptor.id in self.partitions:
+            self.partitions[descriptor.id].descriptor = descriptor
+        else:
+            self._add_partition(descriptor)
+
+    def _add_partition(self, descriptor: Descriptor) -> None:
+        table = self.directory.tables_by_id.get(descriptor.table_id)
+        if table is None:
+            return
+        known = RaftLog.exists(self._store, descriptor.id)
+        suspect = descriptor.formed and not known and len(descriptor.replicas) > 1
+        if suspect:
+            _log.error(
+                "a replica of a formed partition is missing from this node's disk; it will not vote until it"
+                " holds again what was committed",
+                extra={"partition": descriptor.id, "table": table.name},
+            )
+        machine = PartitionMachine(descriptor.id, descriptor.table_id, self._store, self.clock)
+        replica = self._make_replica(descriptor.id, descriptor.replicas, machine, suspect=suspect)
+        partition = Partition(
+            descriptor,
+            table,
+            self.settings.region,
+            machine,
+            replica,
+            self._store,
+            self.clock,
+            self._ports.now_ms,
+        )
+        self.partitions[descriptor.id] = partition
+        machine.on_leadership = lambda: self._leadership_changed(partition)
+        if not known and descriptor.preferred_leader == self.settings.name:
+            replica.core.campaign(self.engine.now_us())
+            self.engine.wake(replica)
+        for message in self._early.pop(descriptor.id, ()):
+            self.engine.step(message)
+
+    def _drop_partition(self, descriptor: Descriptor) -> None:
+        partition = self.partitions.pop(descriptor.id, None)
+        if partition is not None:
+            self.senders.forget(partition)
+        self.engine.remove(descriptor.id)
+        if partition is None and not RaftLog.exists(self._store, descriptor.id):
+            return
+        batch = self._store.batch()
+        machine = (
+            partition.machine
+            if partition is not None
+            else PartitionMachine(descriptor.id, descriptor.table_id, self._store, self.clock)
+        )
+        machine.erase(keys.token_bounds(descriptor.lower, descriptor.upper), batch)
+        RaftLog(self._store, descriptor.id).erase(batch)
+        try:
+            self._store.write(batch)
+        except StoreError as error:
+            self.engine.stop()
+            self._store_failed(error)
+
+    def _leadership_changed(self, partition: Partition) -> None:
+        partition.leadership_changed()
+        self.senders.follow(partition)
+        self._tell_leading()
+
+    # ---- telling the others ----
+
+    def _tell_leading(self) -> None:
+        leading = {
+            group: replica.core.term
+            for group, replica in self.engine.replicas.items()
+            if group and replica.serving
+        }
+        told = self._told.leading
+        changed = [pair for pair in leading.items() if told.get(pair[0]) != pair[1]]
+        changed += [(group, 0) for group in told if group not in leading]
+        if changed:
+            self._told.leading = leading
+            message = Leading(self.settings.name, changed)
+            for link in list(self._followers.values()):
+                link.cast(message)
+            self._report()
+
+    def _reports(self) -> list[ReplicaReport]:
+        return [
+            ReplicaReport(
+                group,
+                replica.leader,
+                replica.core.term,
+                replica.core.applied_index,
+                replica.core.commit_index,
+            )
+            for group, replica in self.engine.replicas.items()
+        ]
+
+    def _report(self) -> None:
+        report = NodeReport(self.settings.name, self.directory.version, self._reports())
+        for member in self.settings.control_members:
+            if member == self.settings.name:
+                if self._control is not None:
+                    self._control.handle(report, None, None)
+            elif (link := self._ports.links.get(member)) is not None:
+                link.cast(report)
+
+    # ---- control group ----
+
+    def _to_control(self, message: Any, reply: Reply | None, link: Link) -> None:
+        if self._control is not None:
+            self._control.handle(message, reply, link)
+        elif reply is not None:
+            reply(Elsewhere(0, self.settings.control_members[0]))
+
+    def _control_updates(self, message: ControlUpdates, reply: Reply | None, link: Link) -> None:
+        if self._control is None:
+            self.directory.receive(message.version, message.complete, message.updates)
+
+    def _send_to_region(self, region: str, message: Any, done: Reply) -> None:
+        link = self._ports.link_to_region(region)
+        if link is None:
+            done(LinkFailure(sent=False, reason=f"no router of {region} is connected"))
+        else:
+            link.call(message, done, 5.0)
+
+    def _register(self) -> None:
+        """Tell the control group where this node is, until the directory says so."""
+        settings = self.settings
+        known = self.directory.nodes.get(settings.name)
+        if known is not None and (known.zone, known.address) == (settings.zone, settings.address):
+            return
+        message = Propose(RegisterNode(name=settings.name, zone=settings.zone, address=settings.address))
+        if self._control is not None and self._control.leading:
+            self._control.handle(message, lambda _: None, None)
+            return
+        for member in settings.control_members:
+            link = self._ports.links.get(member)
+            if link is not None and link.connected:
+                link.call(message, lambda _: None, 2.0)
+
+    # ---- the slow clock ----
+
+    def _kick(self) -> None:
+        if self._stopping:
+            return
+        self._scheduler.call_later(KICK_SECONDS, self._kick)
+        self._kicks += 1
+        for partition in self.partitions.values():
+            partition.expire()
+        self.senders.kick()
+        if self._kicks % 5 == 0:
+            self._register()
+            self._report()
+            if self._control is not None:
+                self._control.kick()
+        if self._kicks % 10 == 0:
+            self._trim_changes()
+        if self._kicks % 20 == 0:
+            self._restore_leaders()
+        if self._kicks % 600 == 0:
+            self._purge_tombstones()
+
+    def _trim_changes(self) -> None:
+        batch = self._store.batch()
+        for partition in self.partitions.values():
+            peers = [region for region in partition.table.regions if region != self.settings.region]
+            partition.machine.trim(peers, batch)
+        if len(batch):
+            try:
+                self._store.write(batch)
+            except StoreError as error:
+                self.engine.stop()
+                self._store_failed(error)
+
+    def _restore_leaders(self) -> None:
+        """Spread the load again after failures: hand a partition to its preferred leader once that node has
+        been back long enough to be trusted with it."""
+        now_us = self.engine.now_us()
+        for partition in self.partitions.values():
+            preferred = partition.descriptor.preferred_leader
+            since_us = self._connected_since_us.get(preferred)
+            if (
+                preferred != self.settings.name
+                and partition.replica.serving
+                and since_us is not None
+                and now_us - since_us > 10_000_000
+                and self._is_connected(preferred)
+                and partition.replica.core.transfer_leadership(preferred, now_us)
+            ):
+                self.engine.wake(partition.replica)
+
+    def _purge_tombstones(self) -> None:
+        older_than = self._ports.now_ms() - int(self.settings.tombstone_days * 86_400_000)
+        for partition in self.partitions.values():
+            partition.purge_tombstones(older_than << 16, 1_000)
+
+    def _advance_cursor(self, partition: int, region: str, index: int) -> None:
+        held = self.partitions.get(partition)
+        if held is not None:
+            held.advance_cursor(region, index)
+
+    # ---- status ----
+
+    def status(self) -> StatusAnswer:
+        return StatusAnswer(
+            self.settings.name, self.directory.version, self._reports(), self.senders.reports()
+        )
+
+    def _read_status(self, message: ReadStatus, reply: Reply, link: Link) -> None:
+        reply(self.status())

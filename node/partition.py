@@ -1,0 +1,442 @@
+"""One partition on one node: its state machine, and what its leader and its replicas answer.
+
+A write is evaluated by the leader on what its log will have made of the item (the overlay: proposed, not
+applied yet), so that writes to one hot key pipeline; what goes into the log is the outcome, not the request.
+An answer that depends on an unfinished write waits for it; an answer that depends only on what was read is
+given after the read is proven to be the leader's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct as Layout
+from typing import Any
+
+from kvorum.control.messages import (
+    Elsewhere,
+    MergeItems,
+    PageAnswer,
+    ReadItem,
+    ReadRange,
+    RecordAnswer,
+    ShipAnswer,
+    StatisticsAnswer,
+    WriteAnswer,
+    WriteItem,
+)
+from kvorum.control.state import Partition as Descriptor
+from kvorum.model import change as change_log
+from kvorum.model import item as item_model
+from kvorum.model import record as records
+from kvorum.model.errors import ApiError
+from kvorum.model.table import Table
+from kvorum.node.answers import refused
+from kvorum.node.commands import (
+    AdvanceCursor,
+    Mutate,
+    Mutation,
+    PartitionCommand,
+    PurgeTombstones,
+    decode,
+    encode,
+)
+from kvorum.node.replica import Replica
+from kvorum.node.store import Batch, Family, Store
+from kvorum.replication.clock import HybridClock
+from kvorum.replication.link import Reply
+from kvorum.replication.lww import merge
+from kvorum.replication.raft.messages import Entry
+
+SCANNED_KEYS_MAX = 20_000
+"""A page ends after so many keys, tombstones included: nothing may hold the loop for long."""
+
+_CHECKPOINT = Layout(">QQQ")  # applied index, live items, their bytes
+
+
+def _tombstone_key(partition: int, stamp: int, key: bytes) -> bytes:
+    return b"tombstone/" + partition.to_bytes(8, "big") + stamp.to_bytes(8, "big") + key
+
+
+class PartitionMachine:
+    """The replicated part: physical mutations into the store, in log order. Knows no requests."""
+
+    def __init__(self, partition: int, table_id: int, store: Store, clock: HybridClock) -> None:
+        self.partition = partition
+        self.prefix = table_id.to_bytes(4, "big")
+        self.cursors: dict[str, int] = {}
+        self.on_written: Callable[[], None] = lambda: None
+        self.on_leadership: Callable[[], None] = lambda: None
+        self._store = store
+        self._clock = clock
+        self._checkpoint_key = b"partition/" + partition.to_bytes(8, "big")
+        saved = store.get(Family.META, self._checkpoint_key)
+        self.applied, self.items, self.bytes = _CHECKPOINT.unpack(saved) if saved else (0, 0, 0)
+        self._cursor_prefix = b"cursor/" + partition.to_bytes(8, "big") + b"/"
+        for key, value in store.scan(Family.META, self._cursor_prefix, self._cursor_prefix + b"\xff"):
+            self.cursors[key[len(self._cursor_prefix) :].decode()] = int.from_bytes(value, "big")
+        self._trimmed = min(self.cursors.values(), default=0)
+
+    def apply(self, entry: Entry, command: PartitionCommand | None, batch: Batch) -> int:
+        """Returns the entry's index."""
+        if command is None:
+            command = decode(entry.data)
+        match command:
+            case Mutate():
+                for offset, mutation in enumerate(command.mutations):
+                    self._mutate(mutation, entry.index, offset, batch)
+            case AdvanceCursor():
+                self._advance(command, batch)
+            case PurgeTombstones():
+                for key, stamp, erase in command.tombstones:
+                    batch.delete(Family.META, _tombstone_key(self.partition, stamp, key))
+                    if erase:
+                        batch.delete(Family.DATA, self.prefix + key)
+        self.applied = entry.index
+        return entry.index
+
+    def checkpoint(self, index: int, batch: Batch) -> None:
+        self.applied = index
+        batch.put(Family.META, self._checkpoint_key, _CHECKPOINT.pack(index, self.items, self.bytes))
+
+    def written(self) -> None:
+        self.on_written()
+
+    def leadership_changed(self) -> None:
+        self.on_leadership()
+
+    def erase(self, token_bounds: tuple[bytes, bytes], batch: Batch) -> None:
+        """The partition leaves this node for good."""
+        lower, upper = token_bounds
+        number = self.partition.to_bytes(8, "big")
+        batch.delete_range(Family.DATA, self.prefix + lower, self.prefix + upper)
+        batch.delete_range(Family.CHANGES, number, number + b"\xff" * 16)
+        batch.delete_range(Family.META, b"tombstone/" + number, b"tombstone/" + number + b"\xff" * 16)
+        for region in self.cursors:
+            batch.delete(Family.META, self._cursor_prefix + region.encode())
+        batch.delete(Family.META, self._checkpoint_key)
+
+    def _mutate(self, mutation: Mutation, index: int, offset: int, batch: Batch) -> None:
+        record = mutation.record
+        if record is None:
+            batch.delete(Family.DATA, self.prefix + mutation.key)
+        else:
+            batch.put(Family.DATA, self.prefix + mutation.key, record)
+            stamp = int.from_bytes(record[1:9], "big")
+            self._clock.follow(stamp)
+            if record[0] & records.TOMBSTONE:
+                batch.put(Family.META, _tombstone_key(self.partition, stamp, mutation.key), b"")
+            if mutation.log:
+                entry = change_log.Change(mutation.key, record, mutation.previous, mutation.service)
+                position = change_log.position(self.partition, index, offset)
+                batch.put(Family.CHANGES, position, change_log.encode(entry))
+        self.items += mutation.items_delta
+        self.bytes += mutation.bytes_delta
+
+    def _advance(self, command: AdvanceCursor, batch: Batch) -> None:
+        if command.index <= self.cursors.get(command.region, 0):
+            return
+        self.cursors[command.region] = command.index
+        batch.put(
+            Family.META, self._cursor_prefix + command.region.encode(), command.index.to_bytes(8, "big")
+        )
+
+    def trim(self, regions: list[str], batch: Batch) -> None:
+        """Drop the changes that every reader has passed. Local to this replica: the cursors are replicated."""
+        index = min((self.cursors.get(region, 0) for region in regions), default=0)
+        if index > self._trimmed:
+            lower = change_log.position(self.partition, self._trimmed, 0)
+            batch.delete_range(Family.CHANGES, lower, change_log.position(self.partition, index + 1, 0))
+            self._trimmed = index
+
+
+class Partition:
+    """What a node answers for one partition. `region`: the own region's name, which stamps carry."""
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        table: Table,
+        region: str,
+        machine: PartitionMachine,
+        replica: Replica,
+        store: Store,
+        clock: HybridClock,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.descriptor = descriptor
+        self.table = table
+        self.machine = machine
+        self.replica = replica
+        self._region = region
+        self._region_bytes = region.encode()
+        self._store = store
+        self._clock = clock
+        self._now_ms = now_ms
+        self._prefix = machine.prefix
+        self._overlay: dict[bytes, tuple[int, bytes | None]] = {}
+        self._overlay_term = 0
+        self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
+        machine.on_written = self._catch_up
+        self.lost_merges = 0
+
+    @property
+    def log_changes(self) -> bool:
+        """Whether anything reads this partition's change log."""
+        return len(self.table.regions) > 1
+
+    # ---- reads ----
+
+    def read_item(self, message: ReadItem, reply: Reply) -> None:
+        replica = self.replica
+        if message.strong:
+            if not replica.serving:
+                reply(Elsewhere(message.partition, replica.leader))
+                return
+        elif message.index_min > self.machine.applied:
+            self._when_applied(message.index_min, lambda: self._read_eventually(message.key, reply))
+            return
+        record = self._store.get(Family.DATA, self._prefix + message.key)
+        if record is not None and record[0] & records.TOMBSTONE:
+            record = None
+        answer = RecordAnswer(record)
+        if message.strong:
+            self._answer_read(answer, message.partition, reply)
+        else:
+            reply(answer)
+
+    def read_range(self, message: ReadRange, reply: Reply) -> None:
+        if message.strong and not self.replica.serving:
+            reply(Elsewhere(message.partition, self.replica.leader))
+        elif message.strong:
+            self._answer_read(self._page(message), message.partition, reply)
+        elif message.index_min > self.machine.applied:
+            self._when_applied(message.index_min, lambda: reply(self._page(message)))
+        else:
+            reply(self._page(message))
+
+    def statistics(self, reply: Reply) -> None:
+        reply(StatisticsAnswer(self.machine.items, self.machine.bytes))
+
+    def expire(self) -> None:
+        """Eventual reads that waited for a lagging replica long enough are answered with what there is."""
+        if self._behind:
+            self._catch_up(self._now_ms())
+
+    # ---- writes ----
+
+    def write_item(self, message: WriteItem, reply: Reply) -> None:
+        replica = self.replica
+        if not replica.serving:
+            reply(Elsewhere(message.partition, replica.leader))
+            return
+        write = message.write
+        key = write.key
+        pending = self._overlay.get(key)
+        current = pending[1] if pending is not None else self._store.get(Family.DATA, self._prefix + key)
+        previous = _image(current)
+        try:
+            outcome = item_model.apply(write, previous, self.table)
+        except ApiError as error:
+            self._answer_from(pending, refused(error), message.partition, reply)
+            return
+        size_old = previous.size if previous is not None else 0
+        json = outcome.json
+        if json is None and previous is None and not self.log_changes:
+            # Deleting what is not there changes nothing here, and no other region has to hear of it.
+            answer = WriteAnswer(outcome.attributes, 0, 0, 0)
+            self._answer_from(pending, answer, message.partition, reply)
+            return
+        stamp = self._next_stamp(current)
+        if json is not None:
+            record: bytes | None = records.encode(json, outcome.size, stamp, self._region_bytes)
+        elif self.log_changes:
+            record = records.encode_tombstone(stamp, self._region_bytes)
+        else:
+            record = None
+        mutation = Mutation(
+            key,
+            record,
+            (json is not None) - (previous is not None),
+            outcome.size - size_old,
+            self.log_changes,
+        )
+        attributes, size_new = outcome.attributes, outcome.size
+
+        def answered(result: Any) -> None:
+            if result.__class__ is int:
+                reply(WriteAnswer(attributes, size_old, size_new, result))
+            else:
+                reply(result)
+
+        self._propose(Mutate([mutation]), answered)
+
+    def merge_items(self, message: MergeItems, reply: Reply) -> None:
+        """Changes from a peer region: the newer of each pair stays, whoever comes first."""
+        if not self.replica.serving:
+            reply(Elsewhere(message.partition, self.replica.leader))
+            return
+        mutations: list[Mutation] = []
+        seen: dict[bytes, bytes | None] = {}
+        waits_for: tuple[int, bytes | None] | None = None
+        lost = 0
+        for shipped in message.changes:
+            key = shipped.key
+            pending = self._overlay.get(key)
+            if key in seen:
+                current = seen[key]
+            else:
+                current = pending[1] if pending else self._store.get(Family.DATA, self._prefix + key)
+            merged = merge(current, shipped.record)
+            if merged is None:
+                lost += 1
+                if pending is not None and (waits_for is None or pending[0] > waits_for[0]):
+                    waits_for = pending  # it lost to a write that must be durable before we say so
+                continue
+            if not self._clock.observe(records.stamp_of(merged), self._now_ms()):
+                reply(refused(_stamp_from_the_future()))
+                return
+            seen[key] = merged
+            mutations.append(_merge_mutation(key, merged, current, self.log_changes))
+        self.lost_merges += lost
+        if not mutations:
+            self._answer_from(waits_for, ShipAnswer(lost), message.partition, reply)
+            return
+        self._propose(
+            Mutate(mutations), lambda result: reply(ShipAnswer(lost) if result.__class__ is int else result)
+        )
+
+    def advance_cursor(self, region: str, index: int) -> None:
+        """A peer region holds every change up to `index`."""
+        if self.replica.serving:
+            command = AdvanceCursor(region, index)
+            self.replica.propose(encode(command), command, lambda _: None)
+
+    def purge_tombstones(self, older_than_stamp: int, count_max: int) -> int:
+        """Propose the end of tombstones that are older and have been shipped. Returns how many."""
+        if not self.replica.serving:
+            return 0
+        number = self.descriptor.id
+        prefix_length = len(b"tombstone/") + 16
+        lower, upper = _tombstone_key(number, 0, b""), _tombstone_key(number, older_than_stamp, b"")
+        expired: list[tuple[bytes, int, bool]] = []
+        for entry, _ in self._store.scan(Family.META, lower, upper):
+            key, stamp = (
+                entry[prefix_length:],
+                int.from_bytes(entry[prefix_length - 8 : prefix_length], "big"),
+            )
+            pending = self._overlay.get(key)
+            current = pending[1] if pending else self._store.get(Family.DATA, self._prefix + key)
+            erase = (
+                current is not None and records.is_tombstone(current) and records.stamp_of(current) == stamp
+            )
+            expired.append((key, stamp, erase))
+            if len(expired) == count_max:
+                break
+        if expired:
+            command = PurgeTombstones(expired)
+            index = self.replica.propose(encode(command), command, lambda _: None)
+            if index is not None:
+                for key, _, erase in expired:
+                    if erase:
+                        self._overlay[key] = (index, None)
+        return len(expired)
+
+    def leadership_changed(self) -> None:
+        term = self.replica.core.term
+        if term != self._overlay_term or not self.replica.serving:
+            self._overlay.clear()  # what it stood for is the next leader's to know
+            self._overlay_term = term
+
+    # ---- inside ----
+
+    def _propose(self, command: Mutate, done: Reply) -> None:
+        index = self.replica.propose(encode(command), command, done)
+        if index is not None:
+            for mutation in command.mutations:
+                self._overlay[mutation.key] = (index, mutation.record)
+
+    def _next_stamp(self, current: bytes | None) -> int:
+        now_ms = self._now_ms()
+        if current is not None:
+            self._clock.follow(records.stamp_of(current))
+        return self._clock.tick(now_ms)
+
+    def _answer_read(self, answer: Any, partition: int, reply: Reply) -> None:
+        """The value has been read: now prove that this replica was still the leader."""
+        replica = self.replica
+        replica.confirm(lambda proven: reply(answer if proven else Elsewhere(partition, replica.leader)))
+
+    def _answer_from(
+        self, pending: tuple[int, bytes | None] | None, answer: Any, partition: int, reply: Reply
+    ) -> None:
+        """An answer that changes nothing, but was made from `pending`: true only once that is committed."""
+        if pending is None:
+            self._answer_read(answer, partition, reply)
+        else:
+            self.replica.when_resolved(
+                pending[0],
+                lambda applied: reply(answer if applied else Elsewhere(partition, self.replica.leader)),
+            )
+
+    def _page(self, message: ReadRange) -> PageAnswer:
+        prefix = self._prefix
+        page: list[bytes] = []
+        room = message.bytes_max
+        items_max = message.items_max or SCANNED_KEYS_MAX
+        last = b""
+        pairs = self._store.scan(
+            Family.DATA, prefix + message.lower, prefix + message.upper, reverse=message.reverse
+        )
+        for scanned, (key, record) in enumerate(pairs, 1):
+            if not record[0] & records.TOMBSTONE:
+                room -= records.size_of(record)
+                if room < 0 and page:
+                    return PageAnswer(page, last[len(prefix) :])
+                page.append(record)
+                if len(page) == items_max:
+                    return PageAnswer(page, key[len(prefix) :])
+            last = key
+            if scanned == SCANNED_KEYS_MAX:
+                return PageAnswer(page, last[len(prefix) :])
+        return PageAnswer(page, None)
+
+    def _read_eventually(self, key: bytes, reply: Reply) -> None:
+        record = self._store.get(Family.DATA, self._prefix + key)
+        reply(RecordAnswer(None if record is None or record[0] & records.TOMBSTONE else record))
+
+    def _when_applied(self, index: int, read: Callable[[], None]) -> None:
+        self._behind.append((index, self._now_ms() + 100, read))
+
+    def _catch_up(self, now_ms: int = 0) -> None:
+        overlay = self._overlay
+        applied = self.machine.applied
+        if overlay:
+            for key in [key for key, (index, _) in overlay.items() if index <= applied]:
+                del overlay[key]
+        if self._behind:
+            due = [waiting for waiting in self._behind if waiting[0] <= applied or waiting[1] <= now_ms]
+            if due:
+                self._behind = [waiting for waiting in self._behind if waiting not in due]
+                for _, _, read in due:
+                    read()
+
+
+def _image(record: bytes | None) -> item_model.Image | None:
+    if record is None or record[0] & records.TOMBSTONE:
+        return None
+    return item_model.Image(records.json_of(record), records.size_of(record))
+
+
+def _merge_mutation(key: bytes, merged: bytes, current: bytes | None, log: bool) -> Mutation:
+    live_before = current is not None and not records.is_tombstone(current)
+    live_after = not records.is_tombstone(merged)
+    size_before = records.size_of(current) if current is not None else 0
+    return Mutation(key, merged, live_after - live_before, records.size_of(merged) - size_before, log)
+
+
+def _stamp_from_the_future() -> ApiError:
+    return ApiError(
+        "kvorum#StampFromTheFuture",
+        "A change carries a stamp too far ahead of this region's clocks.",
+        status=503,
+    )

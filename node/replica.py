@@ -1,0 +1,204 @@
+"""One replica of one group: the raft core, its log in the store, its state machine, and who waits for what.
+
+Decides nothing by itself: the engine gives it passes and ticks, the machine evaluates. A proposer's `done`
+runs exactly once. An entry that a newer leader overwrote certainly did not happen, and its proposer is told
+so (Elsewhere); one whose fate is open stays open until this replica applies something at its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from kvorum.control.messages import Elsewhere, Refused
+from kvorum.model.errors import throttled
+from kvorum.node.answers import disk_is_full, fate_unknown, refused
+from kvorum.node.machine import Machine
+from kvorum.node.raft_log import RaftLog
+from kvorum.node.store import Batch
+from kvorum.replication.raft.core import Core, Ready
+from kvorum.replication.raft.messages import (
+    AppendRequest,
+    Entry,
+    EntryKind,
+    Heartbeat,
+    RaftMessage,
+    TimeoutNow,
+    VoteRequest,
+)
+
+TRUNCATE_ENTRIES = 1_024
+"""The log's shared prefix is dropped in steps of this many entries: one range tombstone for each."""
+
+Done = Callable[[Any], None]
+
+
+class Waker(Protocol):
+    """The engine, as a replica sees it."""
+
+    def wake(self, replica: Replica) -> None: ...
+
+    def now_us(self) -> int: ...
+
+    def writable(self) -> bool: ...
+
+
+class Replica:
+    """`group` 0 is the control group, any other a partition. `suspect`: the group has formed before, but this
+    store holds nothing of it: the disk was lost."""
+
+    def __init__(
+        self, group: int, core: Core, log: RaftLog, machine: Machine, engine: Waker, *, suspect: bool = False
+    ) -> None:
+        self.group = group
+        self.core = core
+        self.log = log
+        self.machine = machine
+        self.suspect = suspect
+        self.awake = False  # in the engine's list for the next pass
+        self._engine = engine
+        self._waiting: dict[int, tuple[int, Done, Any]] = {}
+        self._reads: dict[int, Callable[[bool], None]] = {}
+        self._read_number = 0
+        self._truncated = log.first_index() - 1
+        self._serving = False
+
+    # ---- what services ask ----
+
+    @property
+    def serving(self) -> bool:
+        return self.core.serves
+
+    @property
+    def leader(self) -> str | None:
+        return self.core.leader
+
+    def propose(self, data: bytes, command: Any, done: Done) -> int | None:
+        core = self.core
+        if not core.is_leader:
+            done(Elsewhere(self.group, core.leader))
+            return None
+        if not self._engine.writable():
+            done(disk_is_full())
+            return None
+        index = core.propose(data)
+        if index is None:
+            done(refused(throttled()) if core.serves else Elsewhere(self.group, core.leader))
+            return None
+        overwritten = self._waiting.get(index)
+        self._waiting[index] = (core.term, done, command)
+        if overwritten is not None:  # proposed in an earlier term of ours, and not in the log any more
+            overwritten[1](Elsewhere(self.group, core.leader))
+        if not self.awake:
+            self._engine.wake(self)
+        return index
+
+    def confirm(self, done: Callable[[bool], None]) -> None:
+        """`done(True)` once this replica is proven to have been the leader at some moment after this call;
+        `done(False)` when that cannot be proven. Synchronous while the lease holds: callers read first and
+        confirm then, so a leader that was paused between the two finds its lease gone."""
+        if self._engine.now_us() < self.core.lease_until_us():
+            done(True)
+            return
+        self._read_number += 1
+        if not self.core.read_index(self._read_number):
+            done(False)
+            return
+        self._reads[self._read_number] = done
+        self._engine.wake(self)
+
+    def when_resolved(self, index: int, done: Callable[[bool], None]) -> None:
+        """`done(True)` once the entry proposed here at `index` is applied; `done(False)` when it certainly
+        never will be."""
+        waiter = self._waiting.get(index)
+        if waiter is None:
+            self.confirm(done)
+            return
+        term, first, command = waiter
+
+        def both(result: Any) -> None:
+            first(result)
+            done(not isinstance(result, (Elsewhere, Refused)))
+
+        self._waiting[index] = (term, both, command)
+
+    # ---- what the engine drives ----
+
+    def step(self, message: RaftMessage, now_us: int) -> None:
+        if self.suspect and self._suspicion_holds(message):
+            return
+        self.core.step(message, now_us)
+        if not self.awake:
+            self._engine.wake(self)
+
+    def write_ready(self, ready: Ready, batch: Batch) -> list[tuple[Done, Any]]:
+        """Put everything of `ready` into the batch; returns the answers to give once it is written."""
+        if ready.entries:
+            self.log.append(ready.entries, batch)
+        if ready.hard_state is not None:
+            self.log.save_hard_state(ready.hard_state, batch)
+        answers: list[tuple[Done, Any]] = []
+        if ready.committed:
+            for entry in ready.committed:
+                self._apply(entry, batch, answers)
+            self.machine.checkpoint(ready.committed[-1].index, batch)
+        return answers
+
+    def after_write(self, ready: Ready) -> None:
+        """The batch is in the store."""
+        if ready.committed:
+            self.machine.written()
+            self.core.applied_to(ready.committed[-1].index)
+        for context, _ in ready.reads:
+            done = self._reads.pop(context, None)
+            if done is not None:
+                done(True)
+        if ready.leader_changed or self._serving != self.core.serves:
+            self._serving = self.core.serves
+            if not self.core.is_leader:
+                self._refuse_reads()
+            self.machine.leadership_changed()
+
+    def truncate(self, batch: Batch) -> None:
+        """Drop the log's prefix that every voter holds and this replica has applied."""
+        index = min(self.core.shared_index, self.core.applied_index)
+        if index - self._truncated >= TRUNCATE_ENTRIES:
+            self.log.truncate(index, batch)
+            self.core.compacted_to(index)
+            self._truncated = index
+
+    def close(self) -> None:
+        """The replica leaves this node: nobody who waits here will get an answer from it."""
+        self._refuse_reads()
+        waiting, self._waiting = self._waiting, {}
+        for _, done, _ in waiting.values():
+            done(fate_unknown())
+
+    def _suspicion_holds(self, message: RaftMessage) -> bool:
+        """Whether a replica that lost its disk must ignore `message`: an empty log would vote for anybody, and
+        with it an acknowledged write could be outvoted. Once it has again what a leader knows to be committed,
+        its vote is as good as any."""
+        if isinstance(message, VoteRequest | TimeoutNow):
+            return True
+        if isinstance(message, AppendRequest | Heartbeat) and 0 < message.commit <= self.core.commit_index:
+            self.suspect = False
+        return False
+
+    def _apply(self, entry: Entry, batch: Batch, answers: list[tuple[Done, Any]]) -> None:
+        waiter = self._waiting.pop(entry.index, None) if self._waiting else None
+        if waiter is None:
+            if entry.kind is EntryKind.COMMAND:
+                self.machine.apply(entry, None, batch)
+            return
+        term, done, command = waiter
+        if term != entry.term:
+            if entry.kind is EntryKind.COMMAND:
+                self.machine.apply(entry, None, batch)
+            answers.append((done, Elsewhere(self.group, self.core.leader)))
+            return
+        answers.append((done, self.machine.apply(entry, command, batch)))
+
+    def _refuse_reads(self) -> None:
+        reads, self._reads = self._reads, {}
+        for done in reads.values():
+            done(False)
