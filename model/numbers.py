@@ -25,7 +25,7 @@ from kvorum.model.limits import NUMBER_DIGITS_MAX
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 
-_TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)0*([0-9]+))?")
+_TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)([0-9]+))?")
 _EXPONENT_DIGITS_MAX = 19  # AWS reads exponents as 64-bit integers; more digits cannot be one
 _INT64_MAX = 2**63 - 1
 
@@ -58,6 +58,7 @@ def _canonical(text: str) -> str:
         raise _not_a_number(text)
     sign, integer, fraction, exponent_sign, exponent_digits = match.groups(default="")
     written = integer + fraction
+    exponent_digits = exponent_digits.lstrip("0")
     if not written or len(exponent_digits) > _EXPONENT_DIGITS_MAX:
         raise _not_a_number(text)
     exponent = int(exponent_digits or "0")
