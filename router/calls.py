@@ -53,6 +53,16 @@ class Cluster(Protocol):
     @property
     def account(self) -> str: ...
 
+    @property
+    def initial_partitions(self) -> int:
+        """How many partitions a new table starts with, at least 1."""
+        ...
+
+    @property
+    def table_regions(self) -> tuple[str, ...]:
+        """The regions of a new table, this one included, when tables are global from birth; else empty."""
+        ...
+
     def now_ms(self) -> int:
         """Wall clock, for CreationDateTime and the like."""
         ...
