@@ -1,0 +1,176 @@
+"""DynamoDB's expressions: text → tokens → frozen nodes → evaluation, one grammar and one engine for all five.
+
+A request's expressions are first checked together with its placeholders (`check`); the other functions rely
+on that and may then be called any number of times, on any process, with the same texts, names and values.
+Parsing is cached by text. Everything raises ValidationException (an ApiError) in AWS's words, nothing else.
+
+`names` are ExpressionAttributeNames, {"#placeholder": name}; `values` ExpressionAttributeValues,
+{":placeholder": attribute value}, canonical. Items are never mutated; results share parts with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kvorum.model.errors import validation
+from kvorum.model.expressions import condition as conditions
+from kvorum.model.expressions import key_condition as key_conditions
+from kvorum.model.expressions import operands
+from kvorum.model.expressions import projection as projections
+from kvorum.model.expressions import update as updates
+from kvorum.model.expressions.key_condition import KeyRange
+from kvorum.model.expressions.kind import ExpressionKind
+from kvorum.model.expressions.nodes import Path, walk
+from kvorum.model.expressions.parsing import parse_condition, parse_projection, parse_update
+from kvorum.model.expressions.paths import Branch, attribute_of
+from kvorum.model.expressions.placeholders import check_all_used
+from kvorum.model.expressions.update import UpdateOutcome
+from kvorum.model.requests import AttributeValue, Item
+from kvorum.model.table import KeySchema
+
+__all__ = [
+    "KeyRange",
+    "Paths",
+    "UpdateOutcome",
+    "apply_update",
+    "check",
+    "check_filter_without_keys",
+    "check_key_untouched",
+    "evaluate",
+    "key_range",
+    "project",
+    "projection_paths",
+]
+
+Paths = Branch
+"""Document paths for `project`; opaque to callers."""
+
+_NO_NAMES: dict[str, str] = {}
+_NO_VALUES: dict[str, AttributeValue] = {}
+
+
+def check(
+    *,
+    condition: str | None = None,
+    update: str | None = None,
+    filter: str | None = None,  # noqa: A002  (the parameters are AWS's expressions)
+    projection: str | None = None,
+    key_condition: str | None = None,
+    names: Mapping[str, str] | None = None,
+    values: Mapping[str, AttributeValue] | None = None,
+) -> None:
+    """All that can be said about a request's expressions without its table or an item. AWS's order: update,
+    condition, filter, projection and key condition, each by itself; then placeholders that none of them
+    uses; then the form of the key condition."""
+    names = names or _NO_NAMES
+    values = values or _NO_VALUES
+    used_names: set[str] = set()
+    used_values: set[str] = set()
+    if update is not None:
+        parsed_update = parse_update(update)
+        operands.check_update(parsed_update.root, names, values)
+        used_names |= parsed_update.names
+        used_values |= parsed_update.values
+    for kind, text in (
+        (ExpressionKind.CONDITION, condition),
+        (ExpressionKind.FILTER, filter),
+    ):
+        if text is not None:
+            _check_condition(kind, text, names, values, used_names, used_values)
+    if projection is not None:
+        parsed_projection = parse_projection(projection)
+        operands.check_projection(parsed_projection.root, names)
+        used_names |= parsed_projection.names
+    if key_condition is not None:
+        _check_condition(ExpressionKind.KEY_CONDITION, key_condition, names, values, used_names, used_values)
+    if len(used_names) != len(names):
+        check_all_used("ExpressionAttributeNames", names, used_names)
+    if len(used_values) != len(values):
+        check_all_used("ExpressionAttributeValues", values, used_values)
+    if key_condition is not None:
+        root = parse_condition(ExpressionKind.KEY_CONDITION, key_condition).root
+        key_conditions.clauses_of(root, names)
+
+
+def _check_condition(
+    kind: ExpressionKind,
+    text: str,
+    names: Mapping[str, str],
+    values: Mapping[str, AttributeValue],
+    used_names: set[str],
+    used_values: set[str],
+) -> None:
+    parsed = parse_condition(kind, text)
+    if names.keys() >= parsed.names and values.keys() >= parsed.values:
+        operands.check_nodes(kind, parsed.restricted, names, values)
+    else:
+        operands.check_condition(kind, parsed.root, names, values)
+    used_names |= parsed.names
+    used_values |= parsed.values
+
+
+def evaluate(
+    condition_text: str,
+    item: Item,
+    names: Mapping[str, str],
+    values: Mapping[str, AttributeValue],
+) -> bool:
+    """Whether a ConditionExpression or FilterExpression holds. An absent item is an empty one."""
+    parsed = parse_condition(ExpressionKind.CONDITION, condition_text)
+    return conditions.holds(parsed.root, item, names, values)
+
+
+def projection_paths(text: str, names: Mapping[str, str] | None) -> Paths:
+    return projections.tree_of(parse_projection(text).root, names or _NO_NAMES)
+
+
+def project(item: Item, paths: Paths) -> Item:
+    return projections.project(item, paths)
+
+
+def key_range(
+    text: str,
+    schema: KeySchema,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, AttributeValue] | None,
+) -> KeyRange:
+    """`schema`: of the table or of the index that is queried."""
+    root = parse_condition(ExpressionKind.KEY_CONDITION, text).root
+    return key_conditions.key_range(root, schema, names or _NO_NAMES, values or _NO_VALUES)
+
+
+def apply_update(
+    text: str,
+    item: Item,
+    names: Mapping[str, str],
+    values: Mapping[str, AttributeValue],
+) -> UpdateOutcome:
+    """Raises ValidationException for what only shows on an item."""
+    return updates.apply(parse_update(text).root, item, names, values)
+
+
+def check_key_untouched(update_text: str, names: Mapping[str, str] | None, schema: KeySchema) -> None:
+    """Raises ValidationException when an update would change the table's key."""
+    keys = _key_names(schema)
+    for action in parse_update(update_text).root.actions():
+        attribute = attribute_of(action.path, names or _NO_NAMES)
+        if attribute in keys:
+            raise validation(
+                f"One or more parameter values were invalid: Cannot update attribute {attribute}. "
+                "This attribute is part of the key"
+            )
+
+
+def check_filter_without_keys(filter_text: str, names: Mapping[str, str] | None, schema: KeySchema) -> None:
+    """Raises ValidationException when a Query's filter looks at a key attribute of what it queries."""
+    keys = _key_names(schema)
+    for node in walk(parse_condition(ExpressionKind.FILTER, filter_text).root):
+        if isinstance(node, Path) and attribute_of(node, names or _NO_NAMES) in keys:
+            raise validation(
+                "Filter Expression can only contain non-primary key attributes: "
+                f"Primary key attribute: {attribute_of(node, names or _NO_NAMES)}"
+            )
+
+
+def _key_names(schema: KeySchema) -> tuple[str, ...]:
+    return (schema.hash.name,) if schema.range is None else (schema.hash.name, schema.range.name)

@@ -1,0 +1,158 @@
+"""KeyConditionExpression: a condition of a narrow form, read as one range of sort keys under one partition key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kvorum.model.errors import ApiError, validation
+from kvorum.model.expressions.kind import ExpressionKind, invalid
+from kvorum.model.expressions.nodes import (
+    And,
+    Between,
+    Call,
+    Comparison,
+    Condition,
+    In,
+    Not,
+    Operand,
+    Or,
+    Path,
+    Value,
+)
+from kvorum.model.expressions.paths import Names, attribute_of
+from kvorum.model.expressions.placeholders import Values
+from kvorum.model.requests import AttributeValue
+from kvorum.model.table import KeyPart, KeySchema
+
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """`operator`: "" (all sort keys), "=", "<", "<=", ">", ">=", "BETWEEN" or "begins_with"."""
+
+    hash_value: AttributeValue
+    operator: str
+    operands: tuple[AttributeValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    operator: str
+    operands: tuple[str, ...]  # value placeholders
+
+
+def clauses_of(condition: Condition, names: Names) -> dict[str, _Clause]:
+    """By attribute. Raises ValidationException for what no key schema makes a key condition."""
+    clauses: dict[str, _Clause] = {}
+    for part in _parts(condition):
+        attribute, clause = _clause(part, names)
+        if attribute in clauses:
+            raise invalid(
+                ExpressionKind.KEY_CONDITION,
+                "KeyConditionExpressions must only contain one condition per key",
+            )
+        clauses[attribute] = clause
+    return clauses
+
+
+def key_range(condition: Condition, schema: KeySchema, names: Names, values: Values) -> KeyRange:
+    """`condition` has been checked with these names and values, but not against `schema`, which is the
+    table's or an index's."""
+    clauses = clauses_of(condition, names)
+    parts = [schema.hash] if schema.range is None else [schema.hash, schema.range]
+    if len(clauses) > len(parts):
+        raise validation(
+            f"The number of query conditions ({len(clauses)}) exceeds "
+            f"the number of key attributes defined in the schema ({len(parts)})"
+        )
+    for part in parts[: len(clauses)]:
+        if part.name not in clauses:
+            raise validation(f"Query condition missed key schema element: {part.name}")
+    operands = [_operands(part, clauses[part.name], values) for part in parts[: len(clauses)]]
+    if clauses[schema.hash.name].operator != "=":
+        raise validation("Query key condition not supported")
+    if len(operands) == 1:
+        return KeyRange(operands[0][0], "", ())
+    assert schema.range is not None
+    return KeyRange(operands[0][0], clauses[schema.range.name].operator, operands[1])
+
+
+def _operands(part: KeyPart, clause: _Clause, values: Values) -> tuple[AttributeValue, ...]:
+    operands = tuple(values[name] for name in clause.operands)
+    for operand in operands:
+        if part.kind not in operand:
+            raise validation(
+                "One or more parameter values were invalid: "
+                "Condition parameter type does not match schema type"
+            )
+        if not operand[part.kind]:
+            what = "string" if part.kind == "S" else "binary"
+            raise validation(
+                "One or more parameter values are not valid. The AttributeValue for a key attribute "
+                f"cannot contain an empty {what} value. Key: {part.name}"
+            )
+    return operands
+
+
+def _parts(condition: Condition) -> Iterator[Comparison | Between | Call]:
+    match condition:
+        case And():
+            for below in condition.conditions:
+                yield from _parts(below)
+        case Or():
+            raise _not_an_operator("OR")
+        case Not():
+            raise _not_an_operator("NOT")
+        case In():
+            raise _not_an_operator("IN")
+        case Comparison(operator="<>"):
+            raise _not_an_operator("<>")
+        case Call() if condition.function != "begins_with":
+            raise _not_an_operator(condition.function)
+        case _:
+            yield condition
+
+
+def _clause(part: Comparison | Between | Call, names: Names) -> tuple[str, _Clause]:
+    operands: tuple[Operand, ...]
+    if isinstance(part, Comparison):
+        operator, operands = part.operator, (part.left, part.right)
+    elif isinstance(part, Between):
+        operator, operands = "BETWEEN", (part.operand, part.lower, part.upper)
+    else:
+        operator, operands = part.function, part.arguments
+    if not isinstance(part, Comparison) and isinstance(operands[0], Value):
+        raise _not_a_condition(f"{operator} operator must have the key attribute as its first operand")
+    attribute, placeholders = _attribute_and_placeholders(operands, names)
+    if isinstance(operands[0], Value):
+        operator = _MIRRORED[operator]
+    return attribute, _Clause(operator, placeholders)
+
+
+def _attribute_and_placeholders(operands: tuple[Operand, ...], names: Names) -> tuple[str, tuple[str, ...]]:
+    attribute = ""
+    placeholders: list[str] = []
+    for operand in operands:
+        if isinstance(operand, Path):
+            if attribute:
+                raise _not_a_condition("Multiple attribute names used in one condition")
+            if len(operand.steps) > 1:
+                raise validation("KeyConditionExpressions cannot have conditions on nested attributes")
+            attribute = attribute_of(operand, names)
+        elif isinstance(operand, Value):
+            placeholders.append(operand.name)
+        else:
+            raise validation("KeyConditionExpressions cannot contain nested operations")
+    if not attribute:
+        raise _not_a_condition("No key attribute specified")
+    return attribute, tuple(placeholders)
+
+
+def _not_an_operator(operator: str) -> ApiError:
+    return validation(f"Invalid operator used in KeyConditionExpression: {operator}")
+
+
+def _not_a_condition(problem: str) -> ApiError:
+    return validation(f"Invalid condition in KeyConditionExpression: {problem}")

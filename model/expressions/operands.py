@@ -1,0 +1,244 @@
+"""What is wrong with an expression once its placeholders have meanings: undefined ones, types that an operator
+cannot take, operands that should differ, paths in each other's way. Depends on the request; nothing here
+depends on an item.
+
+Conditions are checked node by node, operands before operators, as they are written. Updates are checked the
+way AWS does it: all target paths, then whether these are disjoint, then the actions from the last to the
+first, their names before their values.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+
+from kvorum.model.errors import ApiError
+from kvorum.model.expressions.comparison import ORDERED_TYPES, order
+from kvorum.model.expressions.kind import ExpressionKind, invalid
+from kvorum.model.expressions.nodes import (
+    AddAction,
+    Arithmetic,
+    Between,
+    Call,
+    Comparison,
+    Condition,
+    DeleteAction,
+    In,
+    Node,
+    Operand,
+    Path,
+    Projection,
+    Update,
+    Value,
+    walk,
+)
+from kvorum.model.expressions.paths import Names, check_disjoint, resolve, text_of
+from kvorum.model.expressions.placeholders import Values, check_names_defined, check_value_defined
+from kvorum.model.expressions.rules import UPDATE_FUNCTIONS, check_operand_count
+from kvorum.model.limits import IN_OPERANDS_MAX
+from kvorum.model.requests import AttributeValue
+from kvorum.model.values import type_of
+
+_SIZED = frozenset({"S", "B", "SS", "NS", "BS", "L", "M"})
+_PREFIXED = frozenset({"S", "B"})
+_LISTS = frozenset({"L"})
+_NUMBERS = frozenset({"N"})
+_SETS = frozenset({"SS", "NS", "BS"})
+_ADDED = _SETS | _NUMBERS
+
+_TYPE_TAGS = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"  # in AWS's order
+_TYPE_WORDS = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
+_NEED_A_PATH = frozenset({"attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists"})
+
+
+def check_condition(kind: ExpressionKind, root: Condition, names: Names, values: Values) -> None:
+    for node in walk(root):
+        _check_node(kind, node, names, values)
+
+
+def check_nodes(kind: ExpressionKind, nodes: tuple[Node, ...], names: Names, values: Values) -> None:
+    """The same for a condition whose placeholders are all defined: only `restricted` nodes matter then."""
+    for node in nodes:
+        _check_node(kind, node, names, values)
+
+
+def restricted(root: Condition) -> tuple[Node, ...]:
+    """The nodes of a condition that not every value of their placeholders suits."""
+    return tuple(node for node in walk(root) if _is_restricted(node))
+
+
+def _is_restricted(node: Node) -> bool:
+    if isinstance(node, Comparison) and node.operator in ("=", "<>"):
+        return isinstance(node.left, Path) and isinstance(node.right, Path)
+    if isinstance(node, Call):
+        return len(node.arguments) > 1 or not isinstance(node.arguments[0], Path)
+    return isinstance(node, Comparison | Between | In)
+
+
+def check_projection(projection: Projection, names: Names) -> None:
+    kind = ExpressionKind.PROJECTION
+    for path in projection.paths:
+        check_names_defined(kind, path, names)
+    if len(projection.paths) > 1:
+        check_disjoint(kind, [resolve(path, names) for path in projection.paths])
+
+
+def check_update(update: Update, names: Names, values: Values) -> None:
+    kind = ExpressionKind.UPDATE
+    actions = list(update.actions())
+    for action in actions:
+        check_names_defined(kind, action.path, names)
+    if len(actions) > 1:
+        check_disjoint(kind, [resolve(action.path, names) for action in actions])
+    actions.reverse()
+    for action in actions:
+        for node in walk(action):
+            if isinstance(node, Path):
+                check_names_defined(kind, node, names)
+    for action in actions:
+        for node in walk(action):
+            _check_node(kind, node, names, values)
+
+
+def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) -> None:
+    match node:
+        case Path():
+            check_names_defined(kind, node, names)
+        case Value():
+            check_value_defined(kind, node, values)
+        case Comparison():
+            _check_distinct(kind, node.operator, node.left, (node.right,), names)
+            if node.operator not in ("=", "<>"):
+                _check_types(kind, node.operator, (node.left, node.right), ORDERED_TYPES, values)
+        case Between():
+            bounds = (node.lower, node.upper)
+            _check_distinct(kind, "BETWEEN", node.operand, bounds, names)
+            _check_types(kind, "BETWEEN", (node.operand, *bounds), ORDERED_TYPES, values)
+            if isinstance(node.lower, Value) and isinstance(node.upper, Value):
+                _check_bounds(kind, values[node.lower.name], values[node.upper.name])
+        case In():
+            if len(node.choices) > IN_OPERANDS_MAX:
+                raise invalid(
+                    kind,
+                    "The IN operator is provided with too many operands; "
+                    f"number of operands: {len(node.choices)}",
+                )
+            _check_distinct(kind, "IN", node.operand, node.choices, names)
+        case Call():
+            _check_call(kind, node, names, values)
+        case Arithmetic():
+            _check_types(kind, node.operator, (node.left, node.right), _NUMBERS, values)
+        case AddAction():
+            _check_action(kind, "ADD", values[node.value.name], _ADDED)
+        case DeleteAction():
+            _check_action(kind, "DELETE", values[node.value.name], _SETS)
+        case _:
+            pass  # AND, OR, NOT, SET and REMOVE take whatever the grammar gives them
+
+
+def _check_call(kind: ExpressionKind, call: Call, names: Names, values: Values) -> None:
+    function = call.function
+    if function in UPDATE_FUNCTIONS:
+        check_operand_count(kind, call, UPDATE_FUNCTIONS[function])
+    first, *others = call.arguments
+    if function in _NEED_A_PATH and not isinstance(first, Path):
+        raise invalid(
+            kind, f"Operator or function requires a document path; operator or function: {function}"
+        )
+    if function != "list_append":
+        _check_distinct(kind, function, first, tuple(others), names)
+    if function == "size":
+        _check_types(kind, function, call.arguments, _SIZED, values)
+    elif function == "begins_with":
+        _check_types(kind, function, call.arguments, _PREFIXED, values)
+    elif function == "list_append":
+        _check_types(kind, function, call.arguments, _LISTS, values)
+    elif function == "attribute_type":
+        _check_type_name(kind, others[0], values)
+
+
+def _check_type_name(kind: ExpressionKind, operand: Operand, values: Values) -> None:
+    found = _type_of(operand, values)
+    if found != "S":
+        # AWS names every type there is for an operand whose type only an item can tell.
+        raise _wrong_type(kind, "attribute_type", found or "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")
+    assert isinstance(operand, Value)
+    name = values[operand.name]["S"]
+    if name not in _TYPE_TAGS[1:-1].split(","):
+        raise invalid(kind, f"Invalid attribute type name found; type: {name}, valid types: {_TYPE_TAGS}")
+
+
+def _check_distinct(
+    kind: ExpressionKind, operator: str, first: Operand, others: tuple[Operand, ...], names: Names
+) -> None:
+    if not isinstance(first, Path):
+        return
+    for other in others:
+        if isinstance(other, Path) and resolve(first, names) == resolve(other, names):
+            raise invalid(
+                kind,
+                "The first operand must be distinct from the remaining operands for this operator or "
+                f"function; operator: {operator}, first operand: {text_of(resolve(first, names))}",
+            )
+
+
+def _check_types(
+    kind: ExpressionKind,
+    operator: str,
+    operands: tuple[Operand, ...],
+    allowed: frozenset[str],
+    values: Values,
+) -> None:
+    for operand in operands:
+        found = _type_of(operand, values)
+        if found is not None and found not in allowed:
+            raise _wrong_type(kind, operator, found)
+
+
+def _type_of(operand: Operand, values: Values) -> str | None:
+    """None: only an item can tell."""
+    if isinstance(operand, Value):
+        return type_of(values[operand.name])
+    if isinstance(operand, Call) and operand.function == "size":
+        return "N"
+    return None
+
+
+def _wrong_type(kind: ExpressionKind, operator: str, found: str) -> ApiError:
+    return invalid(
+        kind,
+        "Incorrect operand type for operator or function; "
+        f"operator or function: {operator}, operand type: {found}",
+    )
+
+
+def _check_action(kind: ExpressionKind, keyword: str, value: AttributeValue, allowed: frozenset[str]) -> None:
+    found = type_of(value)
+    if found not in allowed:
+        raise invalid(
+            kind,
+            f"Incorrect operand type for operator or function; operator: {keyword}, "
+            f"operand type: {_TYPE_WORDS.get(found, found)}, typeSet: ALLOWED_FOR_{keyword}_OPERAND",
+        )
+
+
+def _check_bounds(kind: ExpressionKind, lower: AttributeValue, upper: AttributeValue) -> None:
+    if type_of(lower) != type_of(upper):
+        rule = "same data type for lower and upper bounds"
+    elif order(lower, upper) == 1:
+        rule = "upper bound to be greater than or equal to lower bound"
+    else:
+        return
+    raise invalid(
+        kind,
+        f"The BETWEEN operator requires {rule}; lower bound operand: AttributeValue: {_text_of(lower)}, "
+        f"upper bound operand: AttributeValue: {_text_of(upper)}",
+    )
+
+
+def _text_of(value: AttributeValue) -> str:
+    """As AWS's messages write a value, which shows that they are written in Java."""
+    ((tag, content),) = value.items()
+    if tag == "B":
+        length = len(a2b_base64(content))
+        content = f"java.nio.HeapByteBuffer[pos=0 lim={length} cap={length}]"
+    return f"{{{tag}:{content}}}"

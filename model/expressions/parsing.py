@@ -1,0 +1,78 @@
+"""Texts to parsed expressions, through a cache: a text costs its parsing once, whatever its placeholders come
+to mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from kvorum.model.expressions import rules
+from kvorum.model.expressions.grammar import Parser
+from kvorum.model.expressions.kind import ExpressionKind, invalid
+from kvorum.model.expressions.nodes import Condition, Node, Path, Projection, Update, Value, walk
+from kvorum.model.expressions.operands import restricted
+from kvorum.model.expressions.placeholders import names_in
+from kvorum.model.limits import EXPRESSION_BYTES_MAX
+
+# A text of 4 KB makes about 100 KB of nodes, an ordinary one 2 KB.
+_CACHED_TEXTS = 1024
+
+Root = TypeVar("Root", Condition, Update, Projection)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[Root]):
+    """`names` and `values`: the placeholders in use. `restricted`: the nodes of a condition to check against
+    them even when all are defined."""
+
+    root: Root
+    names: frozenset[str]
+    values: frozenset[str]
+    restricted: tuple[Node, ...] = ()
+
+
+@lru_cache(_CACHED_TEXTS)
+def parse_condition(kind: ExpressionKind, text: str) -> Parsed[Condition]:
+    """Raises ValidationException in AWS's words, as all three do."""
+    _check_size(kind, text)
+    root = Parser(kind, text).condition()
+    rules.check_condition(kind, root)
+    return Parsed(root, *_placeholders_of(root), restricted(root))
+
+
+@lru_cache(_CACHED_TEXTS)
+def parse_update(text: str) -> Parsed[Update]:
+    _check_size(ExpressionKind.UPDATE, text)
+    root = Parser(ExpressionKind.UPDATE, text).update()
+    rules.check_update(root)
+    return Parsed(root, *_placeholders_of(root))
+
+
+@lru_cache(_CACHED_TEXTS)
+def parse_projection(text: str) -> Parsed[Projection]:
+    _check_size(ExpressionKind.PROJECTION, text)
+    root = Parser(ExpressionKind.PROJECTION, text).projection()
+    rules.check_projection(root)
+    return Parsed(root, *_placeholders_of(root))
+
+
+def _check_size(kind: ExpressionKind, text: str) -> None:
+    if not text:
+        raise invalid(kind, "The expression can not be empty;")
+    size = len(text.encode())
+    if size > EXPRESSION_BYTES_MAX:
+        # AWS does not say how large an update is.
+        tail = "" if kind is ExpressionKind.UPDATE else f" expression size: {size}"
+        raise invalid(kind, f"Expression size has exceeded the maximum allowed size;{tail}")
+
+
+def _placeholders_of(root: Node) -> tuple[frozenset[str], frozenset[str]]:
+    names: set[str] = set()
+    values: set[str] = set()
+    for node in walk(root):
+        if isinstance(node, Path):
+            names.update(names_in(node))
+        elif isinstance(node, Value):
+            values.add(node.name)
+    return frozenset(names), frozenset(values)
