@@ -41,7 +41,8 @@ class AppendRequest(Struct, frozen=True, array_like=True, tag=50):
 
 class AppendReply(Struct, frozen=True, array_like=True, tag=51):
     """`match_index`: the sender holds, durably, the leader's log up to here. When `rejected`, it is instead
-    the last index at which the logs could agree, for the leader to go back to."""
+    the last index at which the logs could agree, for the leader to go back to; `match_term` is the term of
+    the sender's entry there, and `previous_index` names the request that is refused."""
 
     group: int
     sender: str
@@ -49,15 +50,21 @@ class AppendReply(Struct, frozen=True, array_like=True, tag=51):
     rejected: bool
     match_index: int
     sent_us: int
+    match_term: int = 0
+    previous_index: int = 0
 
 
 class Heartbeat(Struct, frozen=True, array_like=True, tag=52):
+    """`round` counts the leader's confirmation rounds; its echo by a majority proves that the leader still
+    led after the round began, which is what a read at the commit index waits for (thesis §6.4)."""
+
     group: int
     sender: str
     term: int
     commit: int
     shared_index: int
     sent_us: int
+    round: int = 0
 
 
 class HeartbeatReply(Struct, frozen=True, array_like=True, tag=53):
@@ -65,6 +72,7 @@ class HeartbeatReply(Struct, frozen=True, array_like=True, tag=53):
     sender: str
     term: int
     sent_us: int
+    round: int = 0
 
 
 class VoteRequest(Struct, frozen=True, array_like=True, tag=54):
