@@ -54,6 +54,14 @@ class RegionEntry(Struct, kw_only=True, forbid_unknown_fields=True):
         names = tuple(node.name for node in self.nodes)
         return names[:CONTROL_MEMBERS_MAX] if len(names) >= CONTROL_MEMBERS_MAX else names[:1]
 
+    @property
+    def addresses(self) -> list[str]:
+        """Every address that the file gives."""
+        given = [address for node in self.nodes for address in (node.wire, node.metrics)]
+        for router in self.routers:
+            given += (router.http, router.grpc, router.wire, router.metrics)
+        return [address for address in given if address]
+
 
 class Topology(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`listen`: the address that every process binds, when it differs from the host that others dial (in a
@@ -158,12 +166,7 @@ def _problem(topology: Topology) -> str | None:
         problem = _region_problem(region)
         if problem:
             return f"region {region.name!r}: {problem}"
-    addresses = [
-        address
-        for region in topology.regions
-        for entry in [*region.routers, *region.nodes]
-        for address in _addresses(entry)
-    ]
+    addresses = [address for region in topology.regions for address in region.addresses]
     for address in addresses:
         try:
             split_address(address)
@@ -182,7 +185,7 @@ def _region_problem(region: RegionEntry) -> str | None:
         return "there is no node"
     if len(region.nodes) == 2:
         return "two nodes cannot form a majority when one is lost: give one, or three and more"
-    names = [entry.name for entry in [*region.routers, *region.nodes]]
+    names = [router.name for router in region.routers] + [node.name for node in region.nodes]
     for name in names:
         if not _NAME.fullmatch(name):
             return f"{name!r}: a name is made of lower-case letters, digits and hyphens"
@@ -193,13 +196,6 @@ def _region_problem(region: RegionEntry) -> str | None:
     if len(region.nodes) >= 3 and len(zones) < 3:
         return f"three replicas need three zones, and the nodes name only {len(zones)}"
     return None
-
-
-def _addresses(entry: NodeEntry | RouterEntry) -> list[str]:
-    fields = [entry.wire, entry.metrics]
-    if isinstance(entry, RouterEntry):
-        fields += [entry.http, entry.grpc]
-    return [address for address in fields if address]
 
 
 def _duplicate(values: list[str]) -> str | None:

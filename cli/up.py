@@ -1,0 +1,54 @@
+"""`kvorum up`: a topology on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvorum.cli.data_directory import DataDirectory
+from kvorum.cli.errors import unusable_address
+from kvorum.cli.runtime import stop_event
+from kvorum.cli.supervisor import Supervisor
+from kvorum.cli.topology import Topology, default_topology, load, resolve, split_address
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    topology: Path | None
+    port: int
+    data_dir: Path
+    restart: bool
+    global_tables: bool | None
+
+
+def run(options: UpOptions) -> int:
+    """The exit code; OperatorError or TopologyError when it cannot start."""
+    topology = load(options.topology) if options.topology else default_topology()
+    if options.global_tables is not None:
+        topology.global_tables = options.global_tables
+    with DataDirectory(options.data_dir.absolute()) as directory:
+        resolve(topology, options.port)
+        _check_ports(topology)
+        return asyncio.run(_supervise(topology, directory.path, restart=options.restart))
+
+
+async def _supervise(topology: Topology, directory: Path, *, restart: bool) -> int:
+    stop = stop_event(asyncio.get_running_loop())
+    supervisor = Supervisor(topology, directory, restart=restart, say=lambda line: print(line, flush=True))
+    return await supervisor.run(stop)
+
+
+def _check_ports(topology: Topology) -> None:
+    """Say that a port is taken before anything is started."""
+    for region in topology.regions:
+        for router in region.routers:
+            for address in (router.http, router.grpc):
+                host, port = split_address(address)
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    try:
+                        probe.bind((topology.listen or host, port))
+                    except OSError as error:
+                        raise unusable_address(address, error) from error
