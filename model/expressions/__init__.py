@@ -68,7 +68,11 @@ def check(
     used_values: set[str] = set()
     if update is not None:
         parsed_update = parse_update(update)
-        operands.check_update(parsed_update.root, names, values)
+        operands.check_update_paths(parsed_update.root, names)
+        if names.keys() >= parsed_update.names and values.keys() >= parsed_update.values:
+            operands.check_nodes(ExpressionKind.UPDATE, parsed_update.restricted, names, values)
+        else:
+            operands.check_update(parsed_update.root, names, values)
         used_names |= parsed_update.names
         used_values |= parsed_update.values
     for kind, text in (
@@ -88,8 +92,7 @@ def check(
     if len(used_values) != len(values):
         check_all_used("ExpressionAttributeValues", values, used_values)
     if key_condition is not None:
-        root = parse_condition(ExpressionKind.KEY_CONDITION, key_condition).root
-        key_conditions.clauses_of(root, names)
+        key_conditions.clauses_of(key_condition, names)
 
 
 def _check_condition(
@@ -135,8 +138,7 @@ def key_range(
     values: Mapping[str, AttributeValue] | None,
 ) -> KeyRange:
     """`schema`: of the table or of the index that is queried."""
-    root = parse_condition(ExpressionKind.KEY_CONDITION, text).root
-    return key_conditions.key_range(root, schema, names or _NO_NAMES, values or _NO_VALUES)
+    return key_conditions.key_range(text, schema, names or _NO_NAMES, values or _NO_VALUES)
 
 
 def apply_update(

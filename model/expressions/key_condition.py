@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kvorum.model.errors import ApiError, validation
 from kvorum.model.expressions.kind import ExpressionKind, invalid
@@ -20,6 +21,7 @@ from kvorum.model.expressions.nodes import (
     Path,
     Value,
 )
+from kvorum.model.expressions.parsing import CACHED_TEXTS, parse_condition
 from kvorum.model.expressions.paths import Names, attribute_of
 from kvorum.model.expressions.placeholders import Values
 from kvorum.model.requests import AttributeValue
@@ -39,15 +41,18 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
+    """`operands`: value placeholders."""
+
+    key: Path
     operator: str
-    operands: tuple[str, ...]  # value placeholders
+    operands: tuple[str, ...]
 
 
-def clauses_of(condition: Condition, names: Names) -> dict[str, _Clause]:
+def clauses_of(text: str, names: Names) -> dict[str, _Clause]:
     """By attribute. Raises ValidationException for what no key schema makes a key condition."""
     clauses: dict[str, _Clause] = {}
-    for part in _parts(condition):
-        attribute, clause = _clause(part, names)
+    for clause in _clauses(text):
+        attribute = attribute_of(clause.key, names)
         if attribute in clauses:
             raise invalid(
                 ExpressionKind.KEY_CONDITION,
@@ -57,10 +62,10 @@ def clauses_of(condition: Condition, names: Names) -> dict[str, _Clause]:
     return clauses
 
 
-def key_range(condition: Condition, schema: KeySchema, names: Names, values: Values) -> KeyRange:
-    """`condition` has been checked with these names and values, but not against `schema`, which is the
+def key_range(text: str, schema: KeySchema, names: Names, values: Values) -> KeyRange:
+    """`text` has been checked with these names and values, but not against `schema`, which is the
     table's or an index's."""
-    clauses = clauses_of(condition, names)
+    clauses = clauses_of(text, names)
     parts = [schema.hash] if schema.range is None else [schema.hash, schema.range]
     if len(clauses) > len(parts):
         raise validation(
@@ -96,6 +101,12 @@ def _operands(part: KeyPart, clause: _Clause, values: Values) -> tuple[Attribute
     return operands
 
 
+@lru_cache(CACHED_TEXTS)
+def _clauses(text: str) -> tuple[_Clause, ...]:
+    root = parse_condition(ExpressionKind.KEY_CONDITION, text).root
+    return tuple(_clause(part) for part in _parts(root))
+
+
 def _parts(condition: Condition) -> Iterator[Comparison | Between | Call]:
     match condition:
         case And():
@@ -115,7 +126,7 @@ def _parts(condition: Condition) -> Iterator[Comparison | Between | Call]:
             yield condition
 
 
-def _clause(part: Comparison | Between | Call, names: Names) -> tuple[str, _Clause]:
+def _clause(part: Comparison | Between | Call) -> _Clause:
     operands: tuple[Operand, ...]
     if isinstance(part, Comparison):
         operator, operands = part.operator, (part.left, part.right)
@@ -125,29 +136,27 @@ def _clause(part: Comparison | Between | Call, names: Names) -> tuple[str, _Clau
         operator, operands = part.function, part.arguments
     if not isinstance(part, Comparison) and isinstance(operands[0], Value):
         raise _not_a_condition(f"{operator} operator must have the key attribute as its first operand")
-    attribute, placeholders = _attribute_and_placeholders(operands, names)
-    if isinstance(operands[0], Value):
-        operator = _MIRRORED[operator]
-    return attribute, _Clause(operator, placeholders)
+    key, placeholders = _key_and_placeholders(operands)
+    return _Clause(key, _MIRRORED[operator] if isinstance(operands[0], Value) else operator, placeholders)
 
 
-def _attribute_and_placeholders(operands: tuple[Operand, ...], names: Names) -> tuple[str, tuple[str, ...]]:
-    attribute = ""
+def _key_and_placeholders(operands: tuple[Operand, ...]) -> tuple[Path, tuple[str, ...]]:
+    key: Path | None = None
     placeholders: list[str] = []
     for operand in operands:
         if isinstance(operand, Path):
-            if attribute:
+            if key is not None:
                 raise _not_a_condition("Multiple attribute names used in one condition")
             if len(operand.steps) > 1:
                 raise validation("KeyConditionExpressions cannot have conditions on nested attributes")
-            attribute = attribute_of(operand, names)
+            key = operand
         elif isinstance(operand, Value):
             placeholders.append(operand.name)
         else:
             raise validation("KeyConditionExpressions cannot contain nested operations")
-    if not attribute:
+    if key is None:
         raise _not_a_condition("No key attribute specified")
-    return attribute, tuple(placeholders)
+    return key, tuple(placeholders)
 
 
 def _not_an_operator(operator: str) -> ApiError:

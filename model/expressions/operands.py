@@ -10,6 +10,7 @@ first, their names before their values.
 from __future__ import annotations
 
 from binascii import a2b_base64
+from collections.abc import Iterable
 
 from kvorum.model.errors import ApiError
 from kvorum.model.expressions.comparison import ORDERED_TYPES, order
@@ -31,7 +32,7 @@ from kvorum.model.expressions.nodes import (
     Value,
     walk,
 )
-from kvorum.model.expressions.paths import Names, check_disjoint, resolve, text_of
+from kvorum.model.expressions.paths import Names, Steps, check_disjoint, resolve, text_of
 from kvorum.model.expressions.placeholders import Values, check_names_defined, check_value_defined
 from kvorum.model.expressions.rules import UPDATE_FUNCTIONS, check_operand_count
 from kvorum.model.limits import IN_OPERANDS_MAX
@@ -51,27 +52,29 @@ _NEED_A_PATH = frozenset({"attribute_exists", "attribute_not_exists", "attribute
 
 
 def check_condition(kind: ExpressionKind, root: Condition, names: Names, values: Values) -> None:
-    for node in walk(root):
-        _check_node(kind, node, names, values)
+    check_nodes(kind, walk(root), names, values)
 
 
-def check_nodes(kind: ExpressionKind, nodes: tuple[Node, ...], names: Names, values: Values) -> None:
-    """The same for a condition whose placeholders are all defined: only `restricted` nodes matter then."""
-    for node in nodes:
-        _check_node(kind, node, names, values)
+def check_update_paths(update: Update, names: Names) -> None:
+    """The targets of the actions."""
+    kind = ExpressionKind.UPDATE
+    paths: list[Steps] = []
+    for action in update.actions():
+        check_names_defined(kind, action.path, names)
+        paths.append(resolve(action.path, names))
+    if len(paths) > 1:
+        check_disjoint(kind, paths)
 
 
-def restricted(root: Condition) -> tuple[Node, ...]:
-    """The nodes of a condition that not every value of their placeholders suits."""
-    return tuple(node for node in walk(root) if _is_restricted(node))
-
-
-def _is_restricted(node: Node) -> bool:
-    if isinstance(node, Comparison) and node.operator in ("=", "<>"):
-        return isinstance(node.left, Path) and isinstance(node.right, Path)
-    if isinstance(node, Call):
-        return len(node.arguments) > 1 or not isinstance(node.arguments[0], Path)
-    return isinstance(node, Comparison | Between | In)
+def check_update(update: Update, names: Names, values: Values) -> None:
+    """The rest of an update, after `check_update_paths`."""
+    backwards = list(update.actions())[::-1]
+    for action in backwards:
+        for node in walk(action):
+            if isinstance(node, Path):
+                check_names_defined(ExpressionKind.UPDATE, node, names)
+    for action in backwards:
+        check_nodes(ExpressionKind.UPDATE, walk(action), names, values)
 
 
 def check_projection(projection: Projection, names: Names) -> None:
@@ -82,21 +85,30 @@ def check_projection(projection: Projection, names: Names) -> None:
         check_disjoint(kind, [resolve(path, names) for path in projection.paths])
 
 
-def check_update(update: Update, names: Names, values: Values) -> None:
-    kind = ExpressionKind.UPDATE
-    actions = list(update.actions())
-    for action in actions:
-        check_names_defined(kind, action.path, names)
-    if len(actions) > 1:
-        check_disjoint(kind, [resolve(action.path, names) for action in actions])
-    actions.reverse()
-    for action in actions:
-        for node in walk(action):
-            if isinstance(node, Path):
-                check_names_defined(kind, node, names)
-    for action in actions:
-        for node in walk(action):
-            _check_node(kind, node, names, values)
+def check_nodes(kind: ExpressionKind, nodes: Iterable[Node], names: Names, values: Values) -> None:
+    """In this order. When every placeholder is defined, the `restricted` nodes are enough."""
+    for node in nodes:
+        _check_node(kind, node, names, values)
+
+
+def restricted(root: Condition) -> tuple[Node, ...]:
+    """The nodes of a condition that not every value of their placeholders suits."""
+    return tuple(node for node in walk(root) if _is_restricted(node))
+
+
+def restricted_in_update(update: Update) -> tuple[Node, ...]:
+    """The same of an update, in the order of `check_update`."""
+    backwards = list(update.actions())[::-1]
+    return tuple(node for action in backwards for node in walk(action) if _is_restricted(node))
+
+
+def _is_restricted(node: Node) -> bool:
+    if isinstance(node, Comparison) and node.operator in ("=", "<>"):
+        return isinstance(node.left, Path) and isinstance(node.right, Path)
+    if isinstance(node, Call):
+        takes_any = all(isinstance(each, Path) for each in node.arguments) and len(node.arguments) == 1
+        return node.function in UPDATE_FUNCTIONS or not takes_any
+    return isinstance(node, Comparison | Between | In | Arithmetic | AddAction | DeleteAction)
 
 
 def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) -> None:

@@ -11,20 +11,20 @@ from kvorum.model.expressions import rules
 from kvorum.model.expressions.grammar import Parser
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import Condition, Node, Path, Projection, Update, Value, walk
-from kvorum.model.expressions.operands import restricted
+from kvorum.model.expressions.operands import restricted, restricted_in_update
 from kvorum.model.expressions.placeholders import names_in
 from kvorum.model.limits import EXPRESSION_BYTES_MAX
 
 # A text of 4 KB makes about 100 KB of nodes, an ordinary one 2 KB.
-_CACHED_TEXTS = 1024
+CACHED_TEXTS = 1024
 
 Root = TypeVar("Root", Condition, Update, Projection)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[Root]):
-    """`names` and `values`: the placeholders in use. `restricted`: the nodes of a condition to check against
-    them even when all are defined."""
+    """`names` and `values`: the placeholders in use. `restricted`: the nodes of a condition or update to check
+    even when all are defined."""
 
     root: Root
     names: frozenset[str]
@@ -32,7 +32,7 @@ class Parsed(Generic[Root]):
     restricted: tuple[Node, ...] = ()
 
 
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def parse_condition(kind: ExpressionKind, text: str) -> Parsed[Condition]:
     """Raises ValidationException in AWS's words, as all three do."""
     _check_size(kind, text)
@@ -41,15 +41,15 @@ def parse_condition(kind: ExpressionKind, text: str) -> Parsed[Condition]:
     return Parsed(root, *_placeholders_of(root), restricted(root))
 
 
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def parse_update(text: str) -> Parsed[Update]:
     _check_size(ExpressionKind.UPDATE, text)
     root = Parser(ExpressionKind.UPDATE, text).update()
     rules.check_update(root)
-    return Parsed(root, *_placeholders_of(root))
+    return Parsed(root, *_placeholders_of(root), restricted_in_update(root))
 
 
-@lru_cache(_CACHED_TEXTS)
+@lru_cache(CACHED_TEXTS)
 def parse_projection(text: str) -> Parsed[Projection]:
     _check_size(ExpressionKind.PROJECTION, text)
     root = Parser(ExpressionKind.PROJECTION, text).projection()

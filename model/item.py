@@ -1,0 +1,124 @@
+"""What a write means: the item before, the request, and what stands there afterwards.
+
+Pure, and callable twice with the same answer: the leader evaluates a write against the newest image that it
+knows, proposed ones included, and may have to do it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kvorum.model import expressions
+from kvorum.model.errors import conditional_check_failed, validation
+from kvorum.model.limits import ITEM_BYTES_MAX
+from kvorum.model.requests import Delete, Expressions, Item, Put, ReturnValues, Update, Write
+from kvorum.model.table import Table
+from kvorum.model.values import dumps, item_size, loads
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A stored item as the leader holds it. `json`: canonical, as in its record; `size`: bytes as AWS counts
+    them."""
+
+    json: bytes
+    size: int
+    _attributes: Item | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def attributes(self) -> Item:
+        """Decoded when first asked for. Shared: nobody may change it."""
+        attributes = self._attributes
+        if attributes is None:
+            attributes = loads(self.json)
+            object.__setattr__(self, "_attributes", attributes)
+        return attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`json`: the new item, None when there is none afterwards; `size`: its bytes as AWS counts them, else 0.
+    `attributes`: the JSON that ReturnValues asked for, None when there is nothing to return. `changed`: False
+    when what was stored already is what the write would store."""
+
+    json: bytes | None
+    size: int
+    attributes: bytes | None
+    changed: bool
+
+
+def apply(write: Write, previous: Image | None, table: Table) -> Outcome:
+    """Raises ConditionalCheckFailedException, with the old item when the write asks for it, and
+    ValidationException for what only shows on the item: an update's operands and paths, the new size."""
+    match write:
+        case Put():
+            return _put(write, previous)
+        case Update():
+            return _update(write, previous, table)
+        case Delete():
+            return _delete(write, previous)
+
+
+def _put(put: Put, previous: Image | None) -> Outcome:
+    if put.expressions is not None:
+        _check_condition(put.expressions, previous, put.return_old_on_failure)
+    return Outcome(
+        put.item,
+        put.size,
+        previous.json if previous is not None and put.returns is ReturnValues.ALL_OLD else None,
+        previous is None or previous.json != put.item,
+    )
+
+
+def _delete(delete: Delete, previous: Image | None) -> Outcome:
+    if delete.expressions is not None:
+        _check_condition(delete.expressions, previous, delete.return_old_on_failure)
+    if previous is None:
+        return Outcome(None, 0, None, changed=False)
+    return Outcome(None, 0, previous.json if delete.returns is ReturnValues.ALL_OLD else None, changed=True)
+
+
+def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
+    given = update.expressions
+    _check_condition(given, previous, update.return_old_on_failure)
+    old = previous.attributes if previous is not None else {}
+    new, touched = old, expressions.Paths()
+    if given.update is not None:
+        expressions.check_key_untouched(given.update, given.names, table.keys)
+        outcome = expressions.apply_update(given.update, old, given.names, given.values)
+        new, touched = outcome.item, outcome.touched
+    if previous is None:
+        new = update.key_attributes | new
+    # Canonical values are equal exactly when their dicts are, whatever the order of the attributes.
+    if previous is not None and new == old:
+        json, size, changed = previous.json, previous.size, False
+    else:
+        json, size, changed = dumps(new), item_size(new), True
+        if size > ITEM_BYTES_MAX:
+            raise validation("Item size to update has exceeded the maximum allowed size")
+    return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed)
+
+
+def _returned(
+    returns: ReturnValues, previous: Image | None, new: Item, json: bytes, touched: expressions.Paths
+) -> bytes | None:
+    match returns:
+        case ReturnValues.NONE:
+            return None
+        case ReturnValues.ALL_NEW:
+            return json
+        case ReturnValues.ALL_OLD:
+            return None if previous is None else previous.json
+        case ReturnValues.UPDATED_OLD:
+            part = {} if previous is None else expressions.project(previous.attributes, touched)
+        case ReturnValues.UPDATED_NEW:
+            part = expressions.project(new, touched)
+    return dumps(part) if part else None
+
+
+def _check_condition(given: Expressions, previous: Image | None, return_old: bool) -> None:
+    if given.condition is None:
+        return
+    attributes = previous.attributes if previous is not None else {}
+    if not expressions.evaluate(given.condition, attributes, given.names, given.values):
+        raise conditional_check_failed(attributes if return_old and previous is not None else None)
