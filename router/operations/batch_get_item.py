@@ -1,0 +1,131 @@
+"""BatchGetItem: up to 100 items of any tables by their primary keys, up to 16 MB of them.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from kvorum.control.messages import RecordAnswer
+from kvorum.model import errors, keys, record, values
+from kvorum.model.limits import BATCH_GET_BYTES_MAX, BATCH_GET_KEYS_MAX
+from kvorum.model.requests import Item
+from kvorum.model.table import Table
+from kvorum.router import capacity
+from kvorum.router.calls import Body, Cluster
+from kvorum.router.capacity import Report
+from kvorum.router.operations import members
+from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
+from kvorum.router.operations.batching import attempt_all
+from kvorum.router.shapes import Flag, ListOf, MapOf, Request, Structure, Text, required
+
+REQUEST = Request(
+    Structure(
+        "BatchGetItemInput",
+        {
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            # Absent or empty is one error with a text of its own, so that nothing is required here.
+            "RequestItems": MapOf(
+                Structure(
+                    "KeysAndAttributes",
+                    {
+                        "Keys": required(ListOf(members.KEY, 1, BATCH_GET_KEYS_MAX, terse=True)),
+                        "AttributesToGet": members.ATTRIBUTES_TO_GET,
+                        "ConsistentRead": Flag(),
+                        "ProjectionExpression": Text(),
+                        "ExpressionAttributeNames": members.NAMES,
+                    },
+                ),
+                key=members.TABLE,
+            ),
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), {"AttributesToGet": ""})
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is asked of one table. `name`: as the caller wrote it; `asked`: its KeysAndAttributes."""
+
+    name: str
+    asked: dict[str, Any]
+    keys: list[Item]
+    strong: bool
+    projection: Projection | None
+
+
+async def run(body: Body, cluster: Cluster) -> bytes:
+    body = REQUEST.read(body)
+    requested: dict[str, dict[str, Any]] | None = body.get("RequestItems")
+    if not requested:
+        raise errors.validation("The requestItems parameter is required for BatchGetItem")
+    batches = [_read_batch(name, asked) for name, asked in requested.items()]
+    if sum(len(batch.keys) for batch in batches) > BATCH_GET_KEYS_MAX:
+        raise errors.validation("Too many items requested for the BatchGetItem call")
+    tables = [table_in_use(batch.name, cluster.directory) for batch in batches]
+    wanted = [
+        (table, keys.encode_key(table.keys, key), batch.strong)
+        for batch, table in zip(batches, tables, strict=True)
+        for key in batch.keys
+    ]
+    results = await attempt_all(cluster.read(table, key, strong=strong) for table, key, strong in wanted)
+    report = capacity.report(body.get("ReturnConsumedCapacity"))
+    return _render(batches, tables, results, report)
+
+
+def _read_batch(name: str, asked: dict[str, Any]) -> _Batch:
+    present = EXPRESSIONS.present(asked)
+    found = [values.read_item(key)[0] for key in asked["Keys"]]
+    if len({orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in found}) != len(found):
+        raise errors.validation("Provided list of item keys contains duplicates")
+    kept = projection(asked, EXPRESSIONS.read(asked).names if present else {})
+    return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept)
+
+
+def _render(
+    batches: list[_Batch], tables: list[Table], results: list[RecordAnswer | errors.ApiError], report: Report
+) -> bytes:
+    """Items in the order of their keys. Behind the item that would pass 16 MB everything is unprocessed."""
+    responses: list[bytes] = []
+    unprocessed: dict[str, dict[str, Any]] = {}
+    consumed: list[bytes] = []
+    answers = iter(results)
+    room = BATCH_GET_BYTES_MAX
+    for batch, table in zip(batches, tables, strict=True):
+        items: list[bytes] = []
+        left: list[Item] = []
+        units = 0.0
+        for key, answer in zip(batch.keys, answers, strict=False):
+            if room < 0 or isinstance(answer, errors.ApiError):
+                left.append(key)
+                continue
+            size = 0 if answer.record is None else record.size_of(answer.record)
+            room -= size
+            if room < 0:
+                left.append(key)
+                continue
+            units += capacity.read_units(size, strong=batch.strong)
+            if answer.record is not None:
+                items.append(_item(answer.record, batch.projection))
+        responses.append(b'"%b":[%b]' % (batch.name.encode(), b",".join(items)))
+        if left:
+            unprocessed[batch.name] = {**batch.asked, "Keys": left}
+        if report is not Report.NONE and units:
+            consumed.append(capacity.consumed(table.name, units, report))
+    parts = [
+        b'"Responses":{' + b",".join(responses) + b"}",
+        b'"UnprocessedKeys":' + orjson.dumps(unprocessed),
+    ]
+    if report is not Report.NONE:
+        parts.append(b'"ConsumedCapacity":[' + b",".join(consumed) + b"]")
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _item(found: bytes, kept: Projection | None) -> bytes:
+    json = record.json_of(found)
+    return json if kept is None else values.dumps(kept(values.loads(json)))

@@ -1,0 +1,48 @@
+"""DeleteItem: remove an item by its primary key; nothing happens when there is none.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
+"""
+
+from __future__ import annotations
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import WriteAnswer
+from kvorum.model import keys, values
+from kvorum.model.requests import Delete
+from kvorum.router.calls import Body, WriteCall
+from kvorum.router.operations import members, writing
+from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
+from kvorum.router.shapes import Request, Structure, required
+
+REQUEST = Request(
+    Structure(
+        "DeleteItemInput",
+        {
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            "TableName": required(members.TABLE),
+            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
+            **writing.RETURNS,
+            "Key": required(members.KEY),
+            **writing.BEFORE_RETURNS,
+            **writing.CONDITION,
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.LEGACY_CONDITION)
+
+
+def prepare(body: Body, directory: Directory) -> WriteCall:
+    body = REQUEST.read(body)
+    present = EXPRESSIONS.present(body)
+    key, _ = values.read_item(body["Key"])
+    returns = writing.all_old_or_none(body)
+    expressions = EXPRESSIONS.read(body) if present else None
+    table = table_in_use(body["TableName"], directory)
+    delete = Delete(
+        keys.encode_key(table.keys, key), expressions, returns, writing.wants_old_on_failure(body)
+    )
+    return WriteCall(table, delete, writing.report(body))
+
+
+def render(call: WriteCall, answer: WriteAnswer) -> bytes:
+    return writing.render(call, answer)

@@ -1,0 +1,73 @@
+"""GetItem: one item by its primary key.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import RecordAnswer
+from kvorum.model import keys, record, values
+from kvorum.router import capacity
+from kvorum.router.calls import Body, ReadCall
+from kvorum.router.capacity import Report
+from kvorum.router.operations import members
+from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
+from kvorum.router.shapes import Flag, Request, Structure, Text, required
+
+REQUEST = Request(
+    Structure(
+        "GetItemInput",
+        {
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            "AttributesToGet": members.ATTRIBUTES_TO_GET,
+            "TableName": required(members.TABLE),
+            "Key": required(members.KEY),
+            "ConsistentRead": Flag(),
+            "ProjectionExpression": Text(),
+            "ExpressionAttributeNames": members.NAMES,
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), {"AttributesToGet": ""})
+
+
+class Options(Struct, frozen=True):
+    projection: Projection | None
+    report: Report
+
+
+def prepare(body: Body, directory: Directory) -> ReadCall:
+    body = REQUEST.read(body)
+    present = EXPRESSIONS.present(body)
+    key, _ = values.read_item(body["Key"])
+    kept = projection(body, EXPRESSIONS.read(body).names if present else {})
+    table = table_in_use(body["TableName"], directory)
+    report = capacity.report(body.get("ReturnConsumedCapacity"))
+    return ReadCall(
+        table,
+        keys.encode_key(table.keys, key),
+        body.get("ConsistentRead", False),
+        None if kept is None and report is Report.NONE else Options(kept, report),
+    )
+
+
+def render(call: ReadCall, answer: RecordAnswer) -> bytes:
+    found = answer.record
+    options: Options | None = call.options
+    if options is None:
+        return b"{}" if found is None else b'{"Item":' + record.json_of(found) + b"}"
+    parts: list[bytes] = []
+    size = 0
+    if found is not None:
+        json = record.json_of(found)
+        size = record.size_of(found)
+        if options.projection is not None:
+            json = values.dumps(options.projection(values.loads(json)))
+        parts.append(b'"Item":' + json)
+    if options.report is not Report.NONE:
+        units = capacity.read_units(size, strong=call.strong)
+        parts.append(b'"ConsumedCapacity":' + capacity.consumed(call.table.name, units, options.report))
+    return b"{" + b",".join(parts) + b"}"

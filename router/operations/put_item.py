@@ -1,0 +1,56 @@
+"""PutItem: create an item, or replace it whole.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
+"""
+
+from __future__ import annotations
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import WriteAnswer
+from kvorum.model import errors, keys, values
+from kvorum.model.limits import ITEM_BYTES_MAX
+from kvorum.model.requests import Put
+from kvorum.router.calls import Body, WriteCall
+from kvorum.router.operations import members, writing
+from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
+from kvorum.router.shapes import Request, Structure, required
+
+REQUEST = Request(
+    Structure(
+        "PutItemInput",
+        {
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            "TableName": required(members.TABLE),
+            "Item": required(members.ITEM),
+            **writing.BEFORE_RETURNS,
+            **writing.RETURNS,
+            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
+            **writing.CONDITION,
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.LEGACY_CONDITION)
+
+
+def prepare(body: Body, directory: Directory) -> WriteCall:
+    body = REQUEST.read(body)
+    present = EXPRESSIONS.present(body)
+    item, size = values.read_item(body["Item"])
+    returns = writing.all_old_or_none(body)
+    if size > ITEM_BYTES_MAX:
+        raise errors.validation("Item size has exceeded the maximum allowed size")
+    expressions = EXPRESSIONS.read(body) if present else None
+    table = table_in_use(body["TableName"], directory)
+    put = Put(
+        keys.encode_item_key(table.keys, item),
+        values.dumps(item),
+        size,
+        expressions,
+        returns,
+        writing.wants_old_on_failure(body),
+    )
+    return WriteCall(table, put, writing.report(body))
+
+
+def render(call: WriteCall, answer: WriteAnswer) -> bytes:
+    return writing.render(call, answer)

@@ -1,0 +1,116 @@
+"""Query: the items of one partition key's value, in the order of their sort keys.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
+"""
+
+from __future__ import annotations
+
+from kvorum.model import errors, expressions, keys
+from kvorum.model.expressions import KeyRange
+from kvorum.model.requests import Expressions, Item
+from kvorum.model.table import Table
+from kvorum.router import capacity
+from kvorum.router.calls import Body, Cluster
+from kvorum.router.operations import members, page
+from kvorum.router.operations.arguments import ExpressionParameters, projection, table_in_use
+from kvorum.router.operations.page import Range, Selection
+from kvorum.router.shapes import Flag, Request, Structure, Text, required
+
+REQUEST = Request(
+    Structure(
+        "QueryInput",
+        {
+            "Limit": members.LIMIT,
+            "ExclusiveStartKey": members.KEY,
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            "AttributesToGet": members.ATTRIBUTES_TO_GET,
+            "QueryFilter": members.CONDITIONS,
+            "Select": members.SELECT,
+            "ConditionalOperator": members.CONDITIONAL_OPERATOR,
+            "KeyConditions": members.CONDITIONS,
+            "TableName": required(members.TABLE),
+            "ConsistentRead": Flag(),
+            "IndexName": members.NAME,
+            "ScanIndexForward": Flag(),
+            "KeyConditionExpression": Text(),
+            "FilterExpression": Text(),
+            "ProjectionExpression": Text(),
+            "ExpressionAttributeValues": members.VALUES,
+            "ExpressionAttributeNames": members.NAMES,
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(
+    ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
+    {
+        "AttributesToGet": "",
+        "QueryFilter": "FilterExpression",
+        "ConditionalOperator": "FilterExpression",
+        "KeyConditions": "KeyConditionExpression",
+    },
+)
+
+
+async def run(body: Body, cluster: Cluster) -> bytes:
+    body = REQUEST.read(body)
+    present = EXPRESSIONS.present(body)
+    page.check_select(body, prefix="1 validation error detected: ")
+    start = page.read_start_key(body)
+    condition: str | None = body.get("KeyConditionExpression")
+    if condition is None:
+        raise errors.validation(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+        )
+    checked = EXPRESSIONS.read(body) if present else Expressions()
+    kept = projection(body, checked.names)
+    table = table_in_use(body["TableName"], cluster.directory)
+    page.refuse_index(body)
+    wanted = expressions.key_range(condition, table.keys, checked.names, checked.values)
+    kept_by: str | None = body.get("FilterExpression")
+    if kept_by is not None:
+        expressions.check_filter_without_keys(kept_by, checked.names, table.keys)
+    reverse = body.get("ScanIndexForward", True) is False
+    ranges = _ranges(cluster, table, wanted, start, reverse=reverse)
+    strong: bool = body.get("ConsistentRead", False)
+    found = await page.read_page(
+        cluster, ranges, reverse=reverse, strong=strong, items_max=body.get("Limit", 0)
+    )
+    selection = Selection(
+        filter=kept_by,
+        expressions=checked,
+        projection=kept,
+        count_only=body.get("Select") == "COUNT",
+        report=capacity.report(body.get("ReturnConsumedCapacity")),
+        strong=strong,
+    )
+    return await page.render(table, found, selection)
+
+
+def _ranges(
+    cluster: Cluster, table: Table, wanted: KeyRange, start: Item | None, *, reverse: bool
+) -> list[Range]:
+    """One range: a partition key's value lives in one partition. Empty when nothing can match."""
+    lower, upper = keys.range_bounds(table.keys, wanted.hash_value, wanted.operator, list(wanted.operands))
+    prefix = keys.hash_prefix(table.keys, wanted.hash_value)
+    if start is not None:
+        after = _checked_start(table, start, prefix, lower, upper)
+        if reverse:
+            upper = after
+        else:
+            lower = keys.after(after)
+    partition = cluster.directory.partition_for(table.id, keys.token_of(prefix))
+    if partition is None:
+        raise errors.service_unavailable()
+    return [Range(partition, lower, upper)] if lower < upper else []
+
+
+def _checked_start(table: Table, start: Item, prefix: bytes, lower: bytes, upper: bytes) -> bytes:
+    """The start key's bytes. Raises ValidationException when the query could not have ended a page there."""
+    encoded = page.encode_start_key(table.keys, start)
+    if not encoded.startswith(prefix):
+        raise errors.validation(
+            "The provided starting key is outside query boundaries based on provided conditions"
+        )
+    if not lower <= encoded < upper:
+        raise errors.validation("The provided starting key does not match the range key predicate")
+    return encoded

@@ -1,0 +1,60 @@
+"""Every operation that is served, by its name in X-Amz-Target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import RecordAnswer, WriteAnswer
+from kvorum.router.calls import Body, Cluster, ReadCall, WriteCall
+from kvorum.router.operations import (
+    batch_get_item,
+    batch_write_item,
+    create_table,
+    delete_item,
+    delete_table,
+    describe_table,
+    get_item,
+    list_tables,
+    put_item,
+    query,
+    scan,
+    update_item,
+)
+
+
+class ReadOperation(Protocol):
+    """A module for one key's read. Both functions are pure; `prepare` raises ApiError."""
+
+    def prepare(self, body: Body, directory: Directory) -> ReadCall: ...
+
+    def render(self, call: ReadCall, answer: RecordAnswer) -> bytes: ...
+
+
+class WriteOperation(Protocol):
+    """A module for one key's write. Both functions are pure; `prepare` raises ApiError."""
+
+    def prepare(self, body: Body, directory: Directory) -> WriteCall: ...
+
+    def render(self, call: WriteCall, answer: WriteAnswer) -> bytes: ...
+
+
+CompoundOperation = Callable[[Body, Cluster], Coroutine[Any, Any, bytes]]
+
+READS: dict[str, ReadOperation] = {"GetItem": get_item}
+WRITES: dict[str, WriteOperation] = {
+    "PutItem": put_item,
+    "UpdateItem": update_item,
+    "DeleteItem": delete_item,
+}
+COMPOUND: dict[str, CompoundOperation] = {
+    "BatchGetItem": batch_get_item.run,
+    "BatchWriteItem": batch_write_item.run,
+    "CreateTable": create_table.run,
+    "DeleteTable": delete_table.run,
+    "DescribeTable": describe_table.run,
+    "ListTables": list_tables.run,
+    "Query": query.run,
+    "Scan": scan.run,
+}

@@ -1,0 +1,60 @@
+"""UpdateItem: change attributes of an item, or create it.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+"""
+
+from __future__ import annotations
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import WriteAnswer
+from kvorum.model import expressions, keys, values
+from kvorum.model.requests import Expressions, ReturnValues, Update
+from kvorum.router.calls import Body, WriteCall
+from kvorum.router.operations import members, writing
+from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
+from kvorum.router.shapes import Request, Structure, Text, required
+
+REQUEST = Request(
+    Structure(
+        "UpdateItemInput",
+        {
+            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
+            "TableName": required(members.TABLE),
+            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
+            **writing.RETURNS,
+            "Key": required(members.KEY),
+            **writing.BEFORE_RETURNS,
+            "AttributeUpdates": members.ATTRIBUTE_UPDATES,
+            "UpdateExpression": Text(),
+            **writing.CONDITION,
+        },
+    )
+)
+EXPRESSIONS = ExpressionParameters(
+    ("UpdateExpression", "ConditionExpression"),
+    {"AttributeUpdates": "UpdateExpression", **writing.LEGACY_CONDITION},
+)
+_NOTHING = Expressions()
+
+
+def prepare(body: Body, directory: Directory) -> WriteCall:
+    body = REQUEST.read(body)
+    present = EXPRESSIONS.present(body)
+    key, _ = values.read_item(body["Key"])
+    checked = EXPRESSIONS.read(body) if present else _NOTHING
+    table = table_in_use(body["TableName"], directory)
+    encoded = keys.encode_key(table.keys, key)
+    if checked.update is not None:
+        expressions.check_key_untouched(checked.update, checked.names, table.keys)
+    update = Update(
+        encoded,
+        key,
+        checked,
+        ReturnValues[body.get("ReturnValues", "NONE")],
+        writing.wants_old_on_failure(body),
+    )
+    return WriteCall(table, update, writing.report(body))
+
+
+def render(call: WriteCall, answer: WriteAnswer) -> bytes:
+    return writing.render(call, answer)
