@@ -7,22 +7,43 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from kvorum.control.state import NodeRecord, Partition, PeerOperation, Record, Update
+from kvorum.control.state import (
+    Claim,
+    Ended,
+    NodeRecord,
+    Partition,
+    PeerOperation,
+    Record,
+    Update,
+    global_ids,
+    waiting_claims,
+)
 from kvorum.model.table import Table
 
 
 class Directory:
-    """`version` is the control group's raft index of the newest change seen; -1 before the first."""
+    """`version` is the control group's raft index of the newest change seen; -1 before the first. `missed`: a
+    change in between was lost on the way; whoever feeds this directory must Watch again from `version`.
+    `tables_by_global_id` knows a table's aliases too. `ended`: global tables that are no more."""
 
     def __init__(self) -> None:
         self.version = -1
+        self.missed = False
         self.tables: dict[str, Table] = {}
         self.tables_by_id: dict[int, Table] = {}
         self.tables_by_global_id: dict[str, Table] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.partitions: dict[int, Partition] = {}
         self.peer_operations: dict[int, PeerOperation] = {}
+        self.claims: dict[str, Claim] = {}
+        self.ended: dict[str, Ended] = {}
+        self._by_name: dict[str, dict[str, Any]] = {
+            "node": self.nodes,
+            "claim": self.claims,
+            "ended": self.ended,
+        }
         self._lowers: dict[int, list[int]] = {}
         self._by_table: dict[int, list[Partition]] = {}
         self._listeners: list[Callable[[Directory, list[Update]], None]] = []
@@ -32,7 +53,7 @@ class Directory:
         self._listeners.append(listener)
 
     def partitions_of(self, table_id: int) -> list[Partition]:
-        """In token order; empty when the table is unknown."""
+        """In token order; empty when the table is unknown or gone."""
         return self._by_table.get(table_id, [])
 
     def partition_for(self, table_id: int, token: int) -> Partition | None:
@@ -42,18 +63,27 @@ class Directory:
             return None
         return partitions[bisect_right(self._lowers[table_id], token) - 1]
 
-    def receive(self, version: int, complete: bool, updates: list[Update]) -> bool:
-        """Apply a ControlUpdates message. False when it is older than what is known (ignored)."""
+    def waiting_claims(self) -> list[Claim]:
+        """Global tables that cannot exist here before an operator deletes the local table of their name."""
+        return waiting_claims(self.claims.values(), self.tables)
+
+    def receive(self, version: int, complete: bool, updates: list[Update], after: int = -1) -> bool:
+        """Apply a ControlUpdates message: `updates` are everything that changed behind version `after`. False
+        when it was ignored: older than what is known, or not joined to it (then `missed` is set)."""
+        if not complete and after > self.version:
+            self.missed = True
+            return False
         if version <= self.version:
             return False
+        self.missed = False
         if complete:
             updates = updates + self._removals(updates)
         self.version = version
         touched: set[int] = set()
         for update in updates:
             self._replace(update, touched)
-        for table_id in touched:
-            self._index(table_id)
+        if touched:
+            self._index(touched)
         for listener in self._listeners:
             listener(self, updates)
         return True
@@ -61,27 +91,24 @@ class Directory:
     def _removals(self, complete: Iterable[Update]) -> list[Update]:
         """What a complete state no longer has, as removals."""
         kept = {(update.kind, update.id) for update in complete}
-        held = (
-            [("table", name) for name in self.tables]
-            + [("node", name) for name in self.nodes]
-            + [("partition", str(number)) for number in self.partitions]
-            + [("peer_operation", str(number)) for number in self.peer_operations]
-        )
-        return [Update(kind, name, None) for kind, name in held if (kind, name) not in kept]
+        held: dict[str, Iterable[object]] = {
+            "table": self.tables,
+            "partition": self.partitions,
+            "peer_operation": self.peer_operations,
+            **self._by_name,
+        }
+        return [
+            Update(kind, str(name), None)
+            for kind, records in held.items()
+            for name in records
+            if (kind, str(name)) not in kept
+        ]
 
     def _replace(self, update: Update, touched: set[int]) -> None:
-        record: Record | None = update.record
+        record = update.record
         match update.kind:
             case "table":
-                old = self.tables.pop(update.id, None)
-                if old is not None:
-                    self.tables_by_id.pop(old.id, None)
-                    self.tables_by_global_id.pop(old.global_id, None)
-                if isinstance(record, Table):
-                    self.tables[record.name] = record
-                    self.tables_by_id[record.id] = record
-                    if record.global_id:
-                        self.tables_by_global_id[record.global_id] = record
+                self._replace_table(update.id, record)
             case "partition":
                 previous = self.partitions.pop(int(update.id), None)
                 if previous is not None:
@@ -89,24 +116,40 @@ class Directory:
                 if isinstance(record, Partition):
                     self.partitions[record.id] = record
                     touched.add(record.table_id)
-            case "node":
-                self.nodes.pop(update.id, None)
-                if isinstance(record, NodeRecord):
-                    self.nodes[record.name] = record
             case "peer_operation":
                 self.peer_operations.pop(int(update.id), None)
                 if isinstance(record, PeerOperation):
                     self.peer_operations[record.id] = record
+            case kind if kind in self._by_name:
+                self._by_name[kind].pop(update.id, None)
+                if record is not None:
+                    self._by_name[kind][update.id] = record
             case _:  # a newer control group's record: what we do not know, we do not need
                 return
 
-    def _index(self, table_id: int) -> None:
-        partitions = sorted(
-            (p for p in self.partitions.values() if p.table_id == table_id), key=lambda p: p.lower
-        )
-        if partitions:
-            self._by_table[table_id] = partitions
-            self._lowers[table_id] = [p.lower for p in partitions]
-        else:
-            self._by_table.pop(table_id, None)
-            self._lowers.pop(table_id, None)
+    def _replace_table(self, name: str, record: Record | None) -> None:
+        old = self.tables.pop(name, None)
+        if old is not None:
+            self.tables_by_id.pop(old.id, None)
+            for global_id in global_ids(old):
+                self.tables_by_global_id.pop(global_id, None)
+        if isinstance(record, Table):
+            self.tables[name] = record
+            self.tables_by_id[record.id] = record
+            for global_id in global_ids(record):
+                self.tables_by_global_id[global_id] = record
+
+    def _index(self, table_ids: set[int]) -> None:
+        """Order the partitions of these tables by token. One pass over all partitions, however many tables."""
+        ordered: dict[int, list[Partition]] = {table_id: [] for table_id in table_ids}
+        for partition in self.partitions.values():
+            if partition.table_id in ordered and not partition.dropping:
+                ordered[partition.table_id].append(partition)
+        for table_id, partitions in ordered.items():
+            if partitions:
+                partitions.sort(key=lambda partition: partition.lower)
+                self._by_table[table_id] = partitions
+                self._lowers[table_id] = [partition.lower for partition in partitions]
+            else:
+                self._by_table.pop(table_id, None)
+                self._lowers.pop(table_id, None)

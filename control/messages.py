@@ -139,11 +139,14 @@ class Watch(Struct, frozen=True, array_like=True, tag=22):
 
 
 class ControlUpdates(Struct, frozen=True, array_like=True, tag=23):
-    """When `complete`, the records are the whole state and replace what the receiver held."""
+    """When `complete`, the records are the whole state and replace what the receiver held. Otherwise they are
+    everything that changed behind version `after`: a receiver that is older has missed a cast, and watches
+    again. Without updates it only says how far the sender is."""
 
     version: int
     complete: bool
     updates: list[Update]
+    after: int = -1
 
 
 class Leading(Struct, frozen=True, array_like=True, tag=24):

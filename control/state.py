@@ -1,17 +1,20 @@
-"""The control group's state machine: a versioned map of records, and commands that change some of them.
+"""What the control group keeps: records by kind and id, the commands that change them, and how both are stored.
 
-Pure: `apply(state, command) -> Outcome`. Identity and time (uuids, milliseconds) come inside the command, so
-every replica computes the same. A change is the list of records that it replaced or removed; exactly these
-are persisted, pushed to routers and nodes, and counted by `version` (the raft index that made them).
+A change is the list of records that it replaced or removed; exactly these are persisted, pushed to routers and
+nodes, and counted by `version` (the raft index that made them). What a command does is control/transition.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
 
 from kvorum.model.table import KeySchema, Table
+
+# ---- records ---------------------------------------------------------------------------------------
 
 
 class NodeRecord(Struct, frozen=True, kw_only=True, tag="node"):
@@ -23,7 +26,8 @@ class NodeRecord(Struct, frozen=True, kw_only=True, tag="node"):
 class Partition(Struct, frozen=True, kw_only=True, tag="partition"):
     """A token range of a table, lower <= token <= upper, and its group (`id` names both). `epoch` rises with
     every change of range or replicas. `formed`: every replica has existed once, so one that comes up empty
-    has lost its disk. `dropping`: the table is gone; nodes delete what they hold."""
+    has lost its disk. `dropping`: the table is gone; nodes delete what they hold. `dropped_version`: the version
+    at which that began, 0 before."""
 
     id: int
     table_id: int
@@ -34,6 +38,7 @@ class Partition(Struct, frozen=True, kw_only=True, tag="partition"):
     preferred_leader: str
     formed: bool = False
     dropping: bool = False
+    dropped_version: int = 0
 
 
 class PeerOperation(Struct, frozen=True, kw_only=True, tag="peer_operation"):
@@ -44,9 +49,26 @@ class PeerOperation(Struct, frozen=True, kw_only=True, tag="peer_operation"):
     command: CreateTable | DeleteTable
 
 
-Record = Table | NodeRecord | Partition | PeerOperation
+class Claim(Struct, frozen=True, kw_only=True, tag="claim"):
+    """A global table that was born in some region and that, as far as this one has heard, nobody ended."""
+
+    birth: CreateTable
+
+
+class Ended(Struct, frozen=True, kw_only=True, tag="ended"):
+    """A global table that is no more: whatever is still told of it means nothing. `number` orders ends by age.
+    `detach`: it lost its name to an older table; what it held stayed behind as a local table."""
+
+    global_id: str
+    name: str
+    number: int
+    detach: bool
+
+
+Record = Table | NodeRecord | Partition | PeerOperation | Claim | Ended
 Key = tuple[str, str]
-"""(kind, id): ("table", name), ("node", name), ("partition", id), ("peer_operation", id)."""
+"""(kind, id): ("table", name), ("node", name), ("partition", id), ("peer_operation", id), ("claim", global id),
+("ended", global id)."""
 
 
 class Update(Struct, frozen=True, array_like=True):
@@ -57,8 +79,13 @@ class Update(Struct, frozen=True, array_like=True):
     record: Record | None
 
 
+# ---- commands --------------------------------------------------------------------------------------
+
+
 class CreateTable(Struct, frozen=True, kw_only=True, tag="create_table"):
-    """`table_uuid` and `created_ms` come from the proposer. `global_id` "" makes a local table."""
+    """`table_uuid` and `created_ms` come from the proposer. `global_id` "" makes a local table. `regions`: all
+    regions of a global table, the local one included. `origin`: the peer region that tells us of this birth, ""
+    when a caller of this region asks. `after`: what had ended before this birth, filled in by its own region."""
 
     name: str
     keys: KeySchema
@@ -68,22 +95,35 @@ class CreateTable(Struct, frozen=True, kw_only=True, tag="create_table"):
     regions: tuple[str, ...]
     definition: dict[str, Any]
     partitions: int
+    origin: str = ""
+    after: tuple[DeleteTable, ...] = ()
 
 
 class DeleteTable(Struct, frozen=True, kw_only=True, tag="delete_table"):
-    """By name, or by `global_id` when a peer region says that the table has ended."""
+    """By name, or by `global_id` when a peer region (`origin`) says that the table has ended. `detach`: it lost
+    its name to an older table; a copy that exists goes on as a local table."""
 
     name: str
     global_id: str = ""
+    origin: str = ""
+    detach: bool = False
 
 
 class ActivateTable(Struct, frozen=True, kw_only=True, tag="activate_table"):
-    """Every partition has a leader: the table is ACTIVE and its partitions formed."""
+    """Every partition has a leader: the table is ACTIVE."""
 
     table_id: int
 
 
+class FormPartitions(Struct, frozen=True, kw_only=True, tag="form_partitions"):
+    """Every replica of these partitions exists: from now on one that comes up empty has lost its disk."""
+
+    partitions: tuple[int, ...]
+
+
 class RegisterNode(Struct, frozen=True, kw_only=True, tag="register_node"):
+    """At every start of a node: its address may be another one."""
+
     name: str
     zone: str
     address: str
@@ -99,4 +139,158 @@ class CompletePeerOperation(Struct, frozen=True, kw_only=True, tag="complete_pee
     id: int
 
 
-Command = CreateTable | DeleteTable | ActivateTable | RegisterNode | RemovePartition | CompletePeerOperation
+Command = (
+    CreateTable
+    | DeleteTable
+    | ActivateTable
+    | FormPartitions
+    | RegisterNode
+    | RemovePartition
+    | CompletePeerOperation
+)
+
+
+# ---- state -----------------------------------------------------------------------------------------
+
+
+class Counters(Struct, frozen=True, kw_only=True):
+    """`version`: the raft index of the newest change, 0 before the first. Numbers are never used twice; group 0
+    is the control group itself, so partitions start at 1."""
+
+    version: int = 0
+    next_table: int = 1
+    next_partition: int = 1
+    next_peer_operation: int = 1
+    next_end: int = 1
+
+
+Records = Mapping[str, Mapping[str, Record]]
+"""kind -> id -> record."""
+
+_NONE: Mapping[str, Record] = {}
+
+
+class RecordViews:
+    """Typed views of `records`, by id."""
+
+    __slots__ = ("records",)
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        return cast(Mapping[str, Table], self.records.get("table", _NONE))
+
+    @property
+    def nodes(self) -> Mapping[str, NodeRecord]:
+        return cast(Mapping[str, NodeRecord], self.records.get("node", _NONE))
+
+    @property
+    def partitions(self) -> Mapping[str, Partition]:
+        return cast(Mapping[str, Partition], self.records.get("partition", _NONE))
+
+    @property
+    def peer_operations(self) -> Mapping[str, PeerOperation]:
+        return cast(Mapping[str, PeerOperation], self.records.get("peer_operation", _NONE))
+
+    @property
+    def claims(self) -> Mapping[str, Claim]:
+        return cast(Mapping[str, Claim], self.records.get("claim", _NONE))
+
+    @property
+    def ended(self) -> Mapping[str, Ended]:
+        return cast(Mapping[str, Ended], self.records.get("ended", _NONE))
+
+
+class State(RecordViews):
+    """Never changed once built: a transition makes another, which shares what is equal. `region`: the one whose
+    metadata this is. `replicas`: copies of every partition, the same on every member of the control group."""
+
+    __slots__ = ("counters", "region", "replicas")
+
+    def __init__(
+        self, region: str, replicas: int, counters: Counters | None = None, records: Records | None = None
+    ) -> None:
+        super().__init__({} if records is None else records)
+        self.region = region
+        self.replicas = replicas
+        self.counters = Counters() if counters is None else counters
+
+    @property
+    def version(self) -> int:
+        return self.counters.version
+
+    def everything(self) -> list[Update]:
+        """The whole state, as a complete ControlUpdates says it."""
+        return [
+            Update(kind, name, record)
+            for kind, records in self.records.items()
+            for name, record in records.items()
+        ]
+
+
+def waiting_claims(claims: Iterable[Claim], tables: Mapping[str, Table]) -> list[Claim]:
+    """Global tables that exist elsewhere but not here, because a local table bears their name. An operator
+    decides: once the local table is deleted, the global one takes its place."""
+    waiting: list[Claim] = []
+    for claim in claims:
+        table = tables.get(claim.birth.name)
+        if table is None or claim.birth.global_id not in global_ids(table):
+            waiting.append(claim)
+    return waiting
+
+
+def global_ids(table: Table) -> tuple[str, ...]:
+    """Every global id under which `table` is known, its own first; empty for a local table."""
+    return (table.global_id, *table.aliases) if table.global_id else ()
+
+
+# ---- persistence -----------------------------------------------------------------------------------
+
+PREFIX = b"control/"
+PREFIX_END = b"control0"
+COUNTERS_KEY = b"control/counters"
+
+_encoder = Encoder()
+_record_decoder: Decoder[Record] = Decoder(Record)
+_counters_decoder = Decoder(Counters)
+_command_decoder: Decoder[Command] = Decoder(Command)
+
+
+def record_key(kind: str, name: str) -> bytes:
+    """Where a record lies in the `meta` family."""
+    return b"%b%b/%b" % (PREFIX, kind.encode(), name.encode())
+
+
+def encode_record(record: Record) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode_record(data: bytes) -> Record:
+    return _record_decoder.decode(data)
+
+
+def encode_counters(counters: Counters) -> bytes:
+    return _encoder.encode(counters)
+
+
+def encode_command(command: Command) -> bytes:
+    return _encoder.encode(command)
+
+
+def decode_command(data: bytes) -> Command:
+    return _command_decoder.decode(data)
+
+
+def load(region: str, replicas: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+    """The state that was persisted as `rows`: everything in PREFIX <= key < PREFIX_END."""
+    counters = Counters()
+    records: dict[str, dict[str, Record]] = {}
+    for key, value in rows:
+        kind, separator, name = key[len(PREFIX) :].decode().partition("/")
+        if separator:
+            records.setdefault(kind, {})[name] = decode_record(value)
+        elif key == COUNTERS_KEY:
+            counters = _counters_decoder.decode(value)
+    return State(region, replicas, counters, records)

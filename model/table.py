@@ -34,6 +34,7 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     every region that holds a copy; "" for a local table. `regions` are all regions of a global table, the
     local one included; empty for a local table. `definition` keeps the members of CreateTable that only
     DescribeTable needs (AttributeDefinitions, billing, tags…), as the caller gave them, canonical.
+    `aliases`: further global ids of the same table, which regions gave it before they heard of each other.
     """
 
     id: int
@@ -45,3 +46,4 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     global_id: str = ""
     regions: tuple[str, ...] = ()
     definition: dict[str, Any] = {}
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,58 @@
+"""What the control leader should do next, from what should be and what the nodes report.
+
+Pure: the same directory and reports give the same commands. Repeating a command is harmless, so nothing here
+remembers what was proposed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kvorum.control.directory import Directory
+from kvorum.control.messages import NodeReport
+from kvorum.control.state import ActivateTable, Command, FormPartitions, Partition, RemovePartition
+from kvorum.model.table import TableStatus
+
+
+def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Command]:
+    """Commands that bring the records up to what the nodes report. `reports`: the newest of every node.
+
+    * A table whose partitions are all led becomes ACTIVE. Only a leader's own word counts.
+    * A partition of which every replica exists has formed.
+    * A dropping partition goes once each of its nodes, knowing of the drop, reports that it holds nothing of it.
+    """
+    held = {
+        node: {replica.partition for replica in report.replicas if replica.partition}
+        for node, report in reports.items()
+    }
+    led = {
+        replica.partition
+        for node, report in reports.items()
+        for replica in report.replicas
+        if replica.leader == node
+    }
+    commands: list[Command] = [
+        ActivateTable(table_id=table.id)
+        for table in directory.tables.values()
+        if table.status is TableStatus.CREATING and _all_led(directory.partitions_of(table.id), led)
+    ]
+    formed: list[int] = []
+    for partition in directory.partitions.values():
+        if partition.dropping:
+            if all(_has_dropped(reports.get(node), held.get(node), partition) for node in partition.replicas):
+                commands.append(RemovePartition(partition=partition.id))
+        elif not partition.formed and all(partition.id in held.get(node, ()) for node in partition.replicas):
+            formed.append(partition.id)
+    if formed:
+        commands.append(FormPartitions(partitions=tuple(formed)))
+    return commands
+
+
+def _all_led(partitions: Iterable[Partition], led: set[int]) -> bool:
+    return all(partition.id in led for partition in partitions)
+
+
+def _has_dropped(report: NodeReport | None, held: set[int] | None, partition: Partition) -> bool:
+    if report is None or held is None or report.version < partition.dropped_version:
+        return False
+    return partition.id not in held
