@@ -1,0 +1,121 @@
+"""RocksDB's options, in RocksDB's own text format, with the reason for each that is not the default.
+
+The binding offers setters for some options only, not for `manual_wal_flush`, `allow_fallocate` or the level of the
+information log; but it can load the file in which RocksDB keeps options. So that file is what is written here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from rocksdict import Cache, Env, Options
+
+from kvorum.node.store import Family
+
+# Of the file's format: RocksDB refuses to load what is newer than itself.
+_VERSION: Final = """\
+[Version]
+  rocksdb_version=9.8.4
+  options_file_version=1.1
+"""
+
+# allow_fallocate: preallocation hides free space, and made no sync faster (ext4, 210 µs either way).
+# db_write_buffer_size: one budget for the memtables of all families; above it they are flushed, together.
+# level0_*: throttling by RocksDB would stop the event loop, so it comes late and is_congested comes first.
+# max_open_files: below the usual limit of 1024 descriptors, with room for sockets and a second store.
+# Logs of RocksDB's doings: warnings and worse, in at most 4 files of 1 MiB.
+_DATABASE: Final = """\
+[DBOptions]
+  create_if_missing=true
+  create_missing_column_families=true
+  manual_wal_flush=true
+  wal_recovery_mode=kPointInTimeRecovery
+  atomic_flush=true
+  avoid_flush_during_recovery=false
+  allow_fallocate=false
+  allow_concurrent_memtable_write=false
+  enable_write_thread_adaptive_yield=false
+  max_background_jobs=2
+  max_open_files={max_open_files}
+  max_file_opening_threads=2
+  db_write_buffer_size={write_buffer_bytes}
+  max_manifest_file_size=16777216
+  stats_dump_period_sec=0
+  stats_persist_period_sec=0
+  info_log_level=WARN_LEVEL
+  max_log_file_size=1048576
+  keep_log_file_num=4
+"""
+
+_FAMILY: Final = """\
+[CFOptions "{name}"]
+  write_buffer_size={write_buffer_bytes}
+  max_write_buffer_number=8
+  compression=kLZ4Compression
+  level0_slowdown_writes_trigger={level0_files_slow}
+  level0_stop_writes_trigger={level0_files_stop}
+  soft_pending_compaction_bytes_limit=0
+  hard_pending_compaction_bytes_limit=0
+{more}[TableOptions/BlockBasedTable "{name}"]
+  format_version=6
+{table}
+"""
+
+# Read by exact key: a filter per table and per memtable for the keys that are not there, and a hash index in each
+# block for those that are.
+_POINT_READS: Final = """\
+  memtable_whole_key_filtering=true
+  memtable_prefix_bloom_size_ratio=0.02
+"""
+_POINT_TABLE: Final = """\
+  filter_policy=bloomfilter:10:false
+  block_size=8192
+  data_block_index_type=kDataBlockBinaryAndHash"""
+# Read in order, from a position: larger blocks compress better, a filter is never asked.
+_SEQUENTIAL_TABLE: Final = """\
+  block_size=16384"""
+
+_FAMILIES: Final = {
+    Family.LOG: ("", _SEQUENTIAL_TABLE),
+    Family.DATA: (_POINT_READS, _POINT_TABLE),
+    Family.CHANGES: ("", _SEQUENTIAL_TABLE),
+    Family.META: (_POINT_READS, _POINT_TABLE),
+}
+
+LEVEL0_FILES_SLOW: Final = 48
+_LEVEL0_FILES_STOP: Final = 64
+
+
+def load_options(
+    directory: Path, *, write_buffer_bytes: int, block_cache_bytes: int, max_open_files: int
+) -> tuple[Options, dict[str, Options]]:
+    """The database's options and its column families', by name; `directory` keeps the text.
+
+    Raises OSError if the text cannot be written.
+    """
+    text = _VERSION + _DATABASE.format(write_buffer_bytes=write_buffer_bytes, max_open_files=max_open_files)
+    # RocksDB wants this family to exist and to come first; nothing is kept in it.
+    text += '[CFOptions "default"]\n[TableOptions/BlockBasedTable "default"]\n'
+    for family in Family:
+        more, table = _FAMILIES[family]
+        text += _FAMILY.format(
+            name=family.name.lower(),
+            write_buffer_bytes=write_buffer_bytes,
+            level0_files_slow=LEVEL0_FILES_SLOW,
+            level0_files_stop=_LEVEL0_FILES_STOP,
+            more=more,
+            table=table,
+        )
+    _write_if_different(directory / "OPTIONS-000001", text)
+    # The binding's own file: keys and values are bytes, not tagged Python objects.
+    _write_if_different(directory / "rocksdict-config.json", '{"raw_mode":true,"prefix_extractors":{}}')
+    options, families = Options.load_latest(os.fspath(directory), Env(), False, Cache(block_cache_bytes))
+    return options, {name: each for name, each in families.items() if name != "default"}
+
+
+def _write_if_different(path: Path, text: str) -> None:
+    """Opening an existing store on a full disk must not fail for lack of room for what is there already."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
