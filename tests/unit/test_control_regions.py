@@ -148,10 +148,10 @@ class World:
             assert {claim.birth.name for claim in region.state.claims.values()} <= set(region.state.tables)
 
 
-def run(data: st.DataObject, world: World, keys: list[KeySchema], *, local: bool) -> None:
-    names = st.sampled_from(["T", "U"])
+def run(data: st.DataObject, world: World, keys: list[KeySchema], table_names: str, *, local: bool) -> None:
+    names = st.sampled_from(table_names)
     regions = st.sampled_from(sorted(world.regions))
-    deeds = ["create", "create", "delete", "deliver", "deliver", "repeat"] + ["local"] * local
+    deeds = ["create", "create", "delete", "delete", "deliver", "deliver", "repeat"] + ["local"] * local
     for _ in range(data.draw(st.integers(1, 25))):
         match data.draw(st.sampled_from(deeds)):
             case "create":
@@ -174,7 +174,7 @@ def run(data: st.DataObject, world: World, keys: list[KeySchema], *, local: bool
 @settings(max_examples=300, deadline=None)
 def test_equal_tables_become_one_everywhere(data: st.DataObject, names: tuple[str, ...]) -> None:
     world = World(*names)
-    run(data, world, [TEXT], local=False)
+    run(data, world, [TEXT], "TU", local=False)
     world.check_agreement()
     tables = world.names()
     assert all(each == tables[0] for each in tables)
@@ -187,7 +187,7 @@ def test_different_tables_of_one_name_agree_on_who_is_global(
     data: st.DataObject, names: tuple[str, ...]
 ) -> None:
     world = World(*names)
-    run(data, world, [TEXT, NUMBER], local=True)
+    run(data, world, [TEXT, NUMBER], "T", local=True)
     world.check_agreement()
 
 
@@ -260,6 +260,18 @@ def test_the_younger_of_two_different_tables_stays_as_a_local_one() -> None:
     assert world.delete("b", "T")
     assert world.names() == [{"T": ("a-1",)}] * 2, "the global table takes its place"
     assert world.regions["b"].table().id != before.id
+
+
+def test_a_table_that_lost_its_name_in_one_region_has_lost_it_in_all() -> None:
+    """Only b sees both tables alive: a has deleted its own before it hears of b's."""
+    world = World("a", "b", "c")
+    world.create("a", "T", TEXT)
+    world.create("b", "T", NUMBER)
+    world.delete("a", "T")
+    world.heal()
+    world.check_agreement()
+    assert world.names()[1] == {"T": ()}, "what was written to it is still there"
+    assert not any(region.state.claims for region in world.regions.values())
 
 
 def test_a_local_table_keeps_its_name() -> None:
