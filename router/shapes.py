@@ -127,6 +127,14 @@ def _inspect_length(
         faults.add(path, value, f"Member must have length less than or equal to {length_max}", terse=terse)
 
 
+def _inspect_element(shape: Shape, value: Any, path: Path, faults: Faults) -> None:
+    """An element may not be null, but for attribute values, where model/values says what is missing."""
+    if value is not None:
+        shape.inspect(value, path, faults)
+    elif not isinstance(shape, AttributeValue):
+        faults.add(path, None, "Member must not be null")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string. `pattern` must match it whole; `pattern_shown` is what the message quotes, where AWS accepts
@@ -291,8 +299,7 @@ class ListOf:
     def inspect(self, value: list[Any], path: Path, faults: Faults) -> None:
         _inspect_length(value, self.length_min, self.length_max, path, faults, terse=self.terse)
         for position, entry in enumerate(value, 1):
-            if entry is not None:
-                self.member.inspect(entry, (*path, str(position), "member"), faults)
+            _inspect_element(self.member, entry, (*path, str(position), "member"), faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,8 +360,7 @@ class MapOf:
                 constraints = _length_constraints(least, most)
                 faults.add(path, value, f"Map value must satisfy constraint: [{', '.join(constraints)}]")
         for name, entry in value.items():
-            if entry is not None:
-                self.value.inspect(entry, (*path, name, "member"), faults)
+            _inspect_element(self.value, entry, (*path, name, "member"), faults)
 
 
 class Required(Enum):
@@ -484,7 +490,7 @@ class Request:
     """An operation's whole request."""
 
     def __init__(self, structure: Structure) -> None:
-        self._structure = structure
+        self.structure = structure
         self._accepted = structure.accept()
 
     def read(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -494,9 +500,9 @@ class Request:
 
     def examine(self, body: dict[str, Any]) -> dict[str, Any]:
         """The slow way of `read`: the same answer for every body, and the words when there are faults."""
-        converted = self._structure.convert(body, element=False)
-        self._structure.demand(converted)
+        converted = self.structure.convert(body, element=False)
+        self.structure.demand(converted)
         faults = Faults()
-        self._structure.inspect(converted, (), faults)
+        self.structure.inspect(converted, (), faults)
         faults.raise_if_any()
         return converted

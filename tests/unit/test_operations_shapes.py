@@ -1,0 +1,481 @@
+"""Declared shapes: they agree with AWS's service model, the fast way agrees with the slow way, and the words are
+AWS's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+from botocore.model import ListShape, MapShape, StructureShape
+from botocore.model import Shape as ModelShape
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvorum.model.errors import ApiError
+from kvorum.router.operations import (
+    batch_get_item,
+    batch_write_item,
+    create_table,
+    delete_item,
+    delete_table,
+    describe_table,
+    get_item,
+    list_tables,
+    put_item,
+    query,
+    scan,
+    update_item,
+)
+from kvorum.router.shapes import (
+    AttributeValue,
+    Blob,
+    Flag,
+    ListOf,
+    MapOf,
+    Member,
+    Request,
+    Required,
+    Shape,
+    Structure,
+    Text,
+    Whole,
+)
+from tests.kit.service_model import dynamodb
+
+REQUESTS: dict[str, Request] = {
+    "BatchGetItem": batch_get_item.REQUEST,
+    "BatchWriteItem": batch_write_item.REQUEST,
+    "CreateTable": create_table.REQUEST,
+    "DeleteItem": delete_item.REQUEST,
+    "DeleteTable": delete_table.REQUEST,
+    "DescribeTable": describe_table.REQUEST,
+    "GetItem": get_item.REQUEST,
+    "ListTables": list_tables.REQUEST,
+    "PutItem": put_item.REQUEST,
+    "Query": query.REQUEST,
+    "Scan": scan.REQUEST,
+    "UpdateItem": update_item.REQUEST,
+}
+
+# Members that we do not take: they are ignored, as AWS ignores what it does not know.
+NOT_TAKEN = {
+    "CreateTable": {"GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes"},
+}
+# The model calls these optional for tables that copy another one; or AWS has a text of its own for them.
+REQUIRED_OTHERWISE = {
+    "CreateTableInput": {"AttributeDefinitions", "KeySchema"},
+    "BatchGetItemInput": {"RequestItems"},
+}
+
+
+@pytest.mark.parametrize("operation", sorted(REQUESTS))
+def test_a_declaration_agrees_with_the_service_model(operation: str) -> None:
+    shape = dynamodb().operation_model(operation).input_shape
+    assert isinstance(shape, StructureShape)
+    declared = REQUESTS[operation].structure
+    not_taken = {name for name in shape.members if name not in declared.members}
+    # A botocore older than a member does not know it, which is fine; one that knows more is not.
+    assert not_taken <= NOT_TAKEN.get(operation, set())
+    _assert_agree(declared, shape, operation)
+
+
+def _assert_agree(declared: Shape, shape: ModelShape, path: str) -> None:
+    match declared:
+        case AttributeValue():
+            assert shape.name == "AttributeValue", path
+        case Structure():
+            assert isinstance(shape, StructureShape), path
+            assert declared.name == shape.name, path
+            assert declared.members.keys() <= shape.members.keys(), path
+            required = {
+                name
+                for name, member in declared.members.items()
+                if isinstance(member, Member) and member.required is not Required.NO
+            }
+            assert required ^ set(shape.required_members) == REQUIRED_OTHERWISE.get(declared.name, set()), (
+                path
+            )
+            for name, member in declared.members.items():
+                inner = member.shape if isinstance(member, Member) else member
+                _assert_agree(inner, shape.members[name], f"{path}.{name}")
+        case ListOf():
+            assert isinstance(shape, ListShape), path
+            assert declared.length_min == shape.metadata.get("min", 0), path
+            _assert_agree(declared.member, shape.member, path + "[]")
+        case MapOf():
+            assert isinstance(shape, MapShape), path
+            if declared.value_length_max is None:
+                _assert_agree(declared.value, shape.value, path + "{}")
+            else:
+                assert isinstance(declared.value, ListOf), path
+                assert isinstance(shape.value, ListShape), path
+                limits = shape.value.metadata
+                assert (declared.value_length_min, declared.value_length_max) == (
+                    limits["min"],
+                    limits["max"],
+                )
+                _assert_agree(declared.value.member, shape.value.member, path + "{}[]")
+        case Text():
+            assert shape.type_name == "string", path
+            assert set(declared.values) == set(shape.metadata.get("enum", ())), path
+        case Whole():
+            assert shape.type_name == declared.kind.lower(), path
+            assert declared.least == shape.metadata.get("min"), path
+            assert declared.most == shape.metadata.get("max"), path
+        case Flag():
+            assert shape.type_name == "boolean", path
+        case Blob():
+            assert shape.type_name == "blob", path
+        case _:
+            raise AssertionError(path)
+
+
+# ---- the fast way and the slow way ---------------------------------------------------------------------------
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 300) | st.floats(-2, 2) | st.text("aZ0_-! =", max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+_VALUE = st.fixed_dictionaries({"S": st.text(max_size=3)}) | st.fixed_dictionaries({"BOOL": st.booleans()})
+
+
+def _fitting(shape: Shape) -> st.SearchStrategy[Any]:
+    """Values of the shape's types, mostly within its constraints."""
+    match shape:
+        case Text():
+            return st.sampled_from(shape.values or ("abc", "T-1_.", "", "a!", "x" * 300))
+        case Whole():
+            return st.integers((shape.least or 0) - 1, (shape.least or 0) + 5)
+        case Flag():
+            return st.booleans()
+        case ListOf():
+            return st.lists(_any(shape.member), max_size=4)
+        case MapOf():
+            return st.dictionaries(st.sampled_from(("abc", "d", "e!")), _any(shape.value), max_size=3)
+        case Structure():
+            members = {
+                name: _any(member.shape if isinstance(member, Member) else member)
+                for name, member in shape.members.items()
+            }
+            return st.fixed_dictionaries({}, optional={**members, "Unknown": st.just(1)})
+        case _:
+            return _VALUE
+
+
+def _any(shape: Shape) -> st.SearchStrategy[Any]:
+    fitting = _fitting(shape)
+    return fitting if isinstance(shape, AttributeValue) else st.one_of(fitting, fitting, fitting, _JSON)
+
+
+_BODIES = st.sampled_from(sorted(REQUESTS)).flatmap(
+    lambda name: st.tuples(st.just(name), _fitting(REQUESTS[name].structure))
+)
+
+
+@given(_BODIES)
+def test_what_the_fast_way_accepts_the_slow_way_leaves_as_it_is(drawn: tuple[str, dict[str, Any]]) -> None:
+    name, body = drawn
+    request = REQUESTS[name]
+    before = orjson.dumps(body)
+    read = request.structure.accept()
+    if read(body):
+        known = {member: value for member, value in body.items() if member in request.structure.members}
+        assert _without_unknown(request.examine(body)) == _without_unknown(known)
+    else:
+        with suppress(ApiError):
+            assert read(request.examine(body)), "what is converted is right as it stands"
+    assert orjson.dumps(body) == before
+
+
+def _without_unknown(value: Any) -> Any:
+    """Unknown members inside a structure are dropped by the slow way and left by the fast one."""
+    if isinstance(value, dict):
+        return {name: _without_unknown(entry) for name, entry in value.items() if name != "Unknown"}
+    return [_without_unknown(entry) for entry in value] if isinstance(value, list) else value
+
+
+# ---- words ---------------------------------------------------------------------------------------------------
+
+
+def _error(operation: str, body: dict[str, Any]) -> str:
+    with pytest.raises(ApiError) as caught:
+        REQUESTS[operation].read(body)
+    return f"{caught.value.code}: {caught.value.message}"
+
+
+_KEY = {"a": {"S": "x"}}
+_PARAMETERIZED = (
+    "sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to java.lang.Class"
+)
+_MAP_OF_VALUES = (
+    "Unrecognized collection type "
+    "java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>"
+)
+_MAP_OF_REQUESTS = (
+    "Unrecognized collection type java.util.Map<java.lang.String, "
+    "java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>>"
+)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "text"),
+    [
+        ("GetItem", {"TableName": 23}, "NUMBER_VALUE cannot be converted to String"),
+        ("GetItem", {"TableName": 23.5}, "DECIMAL_VALUE cannot be converted to String"),
+        ("GetItem", {"TableName": True}, "TRUE_VALUE cannot be converted to String"),
+        ("GetItem", {"TableName": False}, "FALSE_VALUE cannot be converted to String"),
+        ("GetItem", {"TableName": []}, "Unrecognized collection type class java.lang.String"),
+        ("GetItem", {"TableName": {}}, "Start of structure or map found where not expected"),
+        ("GetItem", {"Key": "a"}, "Unexpected field type"),
+        ("GetItem", {"Key": []}, _MAP_OF_VALUES),
+        ("GetItem", {"Key": {"a": "b"}}, "Unexpected value type in payload"),
+        (
+            "GetItem",
+            {"Key": {"a": []}},
+            "Unrecognized collection type class com.amazonaws.dynamodb.v20120810.AttributeValue",
+        ),
+        ("GetItem", {"Key": {"a": {"S": 1}}}, "NUMBER_VALUE cannot be converted to String"),
+        ("GetItem", {"Key": {"a": {"B": 1}}}, "only base-64-encoded strings are convertible to bytes"),
+        (
+            "GetItem",
+            {"Key": {"a": {"B": "abc"}}},
+            "Base64 encoded length is expected a multiple of 4 bytes but found: 3",
+        ),
+        ("GetItem", {"Key": {"a": {"M": []}}}, _MAP_OF_VALUES),
+        ("GetItem", {"Key": {"a": {"L": {}}}}, "Start of structure or map found where not expected"),
+        ("GetItem", {"AttributesToGet": "a"}, "Unexpected field type"),
+        ("GetItem", {"ConsistentRead": "maybe"}, "Unexpected token received from parser"),
+        ("GetItem", {"ConsistentRead": 1}, "NUMBER_VALUE cannot be converted to Boolean"),
+        (
+            "GetItem",
+            {"ExpressionAttributeNames": []},
+            "Unrecognized collection type java.util.Map<java.lang.String, java.lang.String>",
+        ),
+        ("Query", {"Limit": "1"}, "STRING_VALUE cannot be converted to Integer"),
+        ("Query", {"Limit": True}, "TRUE_VALUE cannot be converted to Integer"),
+        ("BatchGetItem", {"RequestItems": {"abc": {"Keys": ["a"]}}}, _PARAMETERIZED),
+        ("BatchWriteItem", {"RequestItems": {"abc": "a"}}, _PARAMETERIZED),
+        (
+            "BatchWriteItem",
+            {"RequestItems": []},
+            _MAP_OF_REQUESTS,
+        ),
+        (
+            "CreateTable",
+            {"ProvisionedThroughput": {"ReadCapacityUnits": "1"}},
+            "STRING_VALUE cannot be converted to Long",
+        ),
+        # The type of any member is looked at before any constraint, declared order aside.
+        ("PutItem", {"ReturnValues": "x", "ExpressionAttributeNames": 5}, "Unexpected field type"),
+    ],
+)
+def test_a_wrong_type_is_a_serialization_error(operation: str, body: dict[str, Any], text: str) -> None:
+    assert _error(operation, body) == f"SerializationException: {text}"
+
+
+def _faults(*faults: str) -> str:
+    plural = "s" if len(faults) > 1 else ""
+    joined = "; ".join(faults)
+    return f"ValidationException: {len(faults)} validation error{plural} detected: {joined}"
+
+
+def _fault(value: str, path: str, constraint: str) -> str:
+    return f"Value {value} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _terse(path: str, constraint: str) -> str:
+    return f"Value at '{path}' failed to satisfy constraint: {constraint}"
+
+
+_NOT_NULL = "Member must not be null"
+_NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "faults"),
+    [
+        ("GetItem", {}, [_fault("null", "tableName", _NOT_NULL), _fault("null", "key", _NOT_NULL)]),
+        ("GetItem", {"TableName": None, "Key": _KEY}, [_fault("null", "tableName", _NOT_NULL)]),
+        ("GetItem", {"TableName": "a;", "Key": _KEY}, [_fault("'a;'", "tableName", _NAME_PATTERN)]),
+        (
+            "GetItem",
+            {"TableName": "", "Key": _KEY},
+            [
+                _fault("''", "tableName", _NAME_PATTERN),
+                _fault("''", "tableName", "Member must have length greater than or equal to 1"),
+            ],
+        ),
+        (
+            "GetItem",
+            {"TableName": "a" * 1025, "Key": _KEY},
+            [_fault(f"'{'a' * 1025}'", "tableName", "Member must have length less than or equal to 1024")],
+        ),
+        (
+            "PutItem",
+            {"TableName": "abc;", "ReturnConsumedCapacity": "hi", "ReturnValues": "hi"},
+            [
+                _fault(
+                    "'hi'",
+                    "returnConsumedCapacity",
+                    "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]",
+                ),
+                _fault("'abc;'", "tableName", _NAME_PATTERN),
+                _fault("null", "item", _NOT_NULL),
+                _fault(
+                    "'hi'",
+                    "returnValues",
+                    "Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]",
+                ),
+            ],
+        ),
+        (
+            "Query",
+            {"TableName": "abc", "Select": "x"},
+            [
+                _fault(
+                    "'x'",
+                    "select",
+                    "Member must satisfy enum value set: "
+                    "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]",
+                )
+            ],
+        ),
+        (
+            "Query",
+            {"TableName": "abc", "Limit": 0},
+            [_terse("Limit", "Member must have value greater than or equal to 1")],
+        ),
+        (
+            "Query",
+            {"TableName": "abc", "IndexName": "ab"},
+            [_fault("'ab'", "indexName", "Member must have length greater than or equal to 3")],
+        ),
+        (
+            "Query",
+            {"TableName": "abc", "KeyConditions": {"a": {}}},
+            [_fault("null", "keyConditions.a.member.comparisonOperator", _NOT_NULL)],
+        ),
+        (
+            "Scan",
+            {"TableName": "abc", "Segment": -1, "TotalSegments": 1_000_001},
+            [
+                _fault("'-1'", "segment", "Member must have value greater than or equal to 0"),
+                _fault("'1000001'", "totalSegments", "Member must have value less than or equal to 1000000"),
+            ],
+        ),
+        (
+            "BatchGetItem",
+            {"RequestItems": {"T": {"Keys": [_KEY] * 101}}},
+            [_terse("RequestItems.T.member.Keys", "Member must have length less than or equal to 100")],
+        ),
+        (
+            "BatchGetItem",
+            {"RequestItems": {"abc": {}}},
+            [_fault("null", "requestItems.abc.member.keys", _NOT_NULL)],
+        ),
+        ("BatchWriteItem", {}, [_fault("null", "requestItems", _NOT_NULL)]),
+        (
+            "BatchWriteItem",
+            {"RequestItems": {"abc": [None]}},
+            [_fault("null", "requestItems.abc.member.1.member", _NOT_NULL)],
+        ),
+        (
+            "BatchWriteItem",
+            {"RequestItems": {}},
+            [_fault("'{}'", "requestItems", "Member must have length greater than or equal to 1")],
+        ),
+        (
+            "BatchWriteItem",
+            {"RequestItems": {"abc": []}},
+            [
+                _fault(
+                    "'{\"abc\":[]}'",
+                    "requestItems",
+                    "Map value must satisfy constraint: [Member must have length less than or equal to 25, "
+                    "Member must have length greater than or equal to 1]",
+                )
+            ],
+        ),
+        (
+            "BatchWriteItem",
+            {"RequestItems": {"a;": [{"DeleteRequest": {"Key": _KEY}}, {"PutRequest": {}}]}},
+            [
+                _fault(
+                    '\'{"a;":[{"DeleteRequest":{"Key":{"a":{"S":"x"}}}},{"PutRequest":{}}]}\'',
+                    "requestItems",
+                    "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, "
+                    "Member must have length greater than or equal to 1, " + _NAME_PATTERN + "]",
+                ),
+                _fault("null", "requestItems.a;.member.2.member.putRequest.item", _NOT_NULL),
+            ],
+        ),
+        (
+            "CreateTable",
+            {
+                "TableName": "ab",
+                "AttributeDefinitions": [{"AttributeName": "a", "AttributeType": "X"}],
+                "KeySchema": [{"AttributeName": "a", "KeyType": "INVALID"}],
+                "ProvisionedThroughput": {"ReadCapacityUnits": 0},
+            },
+            [
+                _fault(
+                    "'X'",
+                    "attributeDefinitions.1.member.attributeType",
+                    "Member must satisfy enum value set: [B, N, S]",
+                ),
+                _fault("'ab'", "tableName", "Member must have length greater than or equal to 3"),
+                _fault("null", "provisionedThroughput.writeCapacityUnits", _NOT_NULL),
+                _fault(
+                    "'0'",
+                    "provisionedThroughput.readCapacityUnits",
+                    "Member must have value greater than or equal to 1",
+                ),
+                _fault(
+                    "'INVALID'",
+                    "keySchema.1.member.keyType",
+                    "Member must satisfy enum value set: [HASH, RANGE]",
+                ),
+            ],
+        ),
+        (
+            "ListTables",
+            {"ExclusiveStartTableName": "ab", "Limit": 101},
+            [
+                _fault(
+                    "'ab'", "exclusiveStartTableName", "Member must have length greater than or equal to 3"
+                ),
+                _terse("Limit", "Member must have value less than or equal to 100"),
+            ],
+        ),
+    ],
+)
+def test_violated_constraints_are_told_together(
+    operation: str, body: dict[str, Any], faults: list[str]
+) -> None:
+    assert _error(operation, body) == _faults(*faults)
+
+
+def test_no_more_than_ten_faults_are_told() -> None:
+    definitions = [{"AttributeName": "a", "AttributeType": "X"}] * 12
+    text = _error("CreateTable", {"TableName": "abc", "AttributeDefinitions": definitions})
+    assert text.startswith("ValidationException: 10 validation errors detected: ")
+    assert text.count("failed to satisfy constraint") == 10
+
+
+@pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable", "DeleteTable"])
+def test_a_table_operation_wants_its_table_before_anything_else(operation: str) -> None:
+    text = "The parameter 'TableName' is required but was not present in the request"
+    assert _error(operation, {}) == f"ValidationException: {text}"
+
+
+def test_scalars_are_converted_as_aws_converts_them_and_nulls_are_absent() -> None:
+    body = {"TableName": "abc", "ConsistentRead": "yes", "Limit": 2.7, "IndexName": None, "Other": 1}
+    assert query.REQUEST.read(body) == {"TableName": "abc", "ConsistentRead": True, "Limit": 2}
+
+
+def test_a_request_that_is_right_is_not_copied() -> None:
+    body = {"TableName": "arn:aws:dynamodb:eu-test-1:123456789012:table/abc", "Key": _KEY}
+    assert get_item.REQUEST.read(body) is body
