@@ -45,6 +45,8 @@ class MemoryStore:
     ) -> Iterator[tuple[bytes, bytes]]:
         if self._closed:
             raise _closed()
+        if lower >= upper:
+            return iter(())
         scan = _Scan(self._families[family].scan(lower, upper, reverse))
         self._scans_in_place.add(scan)
         return scan
@@ -146,7 +148,8 @@ class MemoryBatch:
         self.operations.append((family, key, None, None))
 
     def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
-        self.operations.append((family, lower, None, upper))
+        if lower < upper:
+            self.operations.append((family, lower, None, upper))
 
     def __len__(self) -> int:
         return len(self.operations)

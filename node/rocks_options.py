@@ -24,6 +24,7 @@ _VERSION: Final = """\
 # allow_fallocate: preallocation hides free space, and made no sync faster (ext4, 210 µs either way).
 # db_write_buffer_size: one budget for the memtables of all families; above it they are flushed, together.
 # level0_*: throttling by RocksDB would stop the event loop, so it comes late and is_congested comes first.
+# max_bytes_for_level_base: about what four flushes bring, since the families share the write buffer.
 # max_open_files: below the usual limit of 1024 descriptors, with room for sockets and a second store.
 # Logs of RocksDB's doings: warnings and worse, in at most 4 files of 1 MiB.
 _DATABASE: Final = """\
@@ -54,6 +55,8 @@ _FAMILY: Final = """\
   write_buffer_size={write_buffer_bytes}
   max_write_buffer_number=8
   compression=kLZ4Compression
+  max_bytes_for_level_base=134217728
+  target_file_size_base=33554432
   level0_slowdown_writes_trigger={level0_files_slow}
   level0_stop_writes_trigger={level0_files_stop}
   soft_pending_compaction_bytes_limit=0

@@ -260,7 +260,9 @@ class RocksBatch:
         self.raw.delete(key, self._handles[family])
 
     def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
-        self.raw.delete_range(lower, upper, self._handles[family])
+        # RocksDB takes a range that ends before it begins for a failure of the write.
+        if lower < upper:
+            self.raw.delete_range(lower, upper, self._handles[family])
 
     def __len__(self) -> int:
         return len(self.raw)

@@ -73,7 +73,8 @@ class Batch(Protocol):
     def delete(self, family: Family, key: bytes) -> None: ...
 
     def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
-        """lower <= key < upper. Not for DATA's hot path: range tombstones slow every get."""
+        """lower <= key < upper; nothing if upper <= lower. Not for DATA's hot path: range tombstones slow
+        every get."""
         ...
 
     def __len__(self) -> int: ...
