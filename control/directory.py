@@ -77,7 +77,7 @@ class Directory:
             return False
         self.missed = False
         if complete:
-            updates = updates + self._removals(updates)
+            updates = self._removals(updates) + updates
         self.version = version
         touched: set[int] = set()
         for update in updates:
@@ -130,9 +130,11 @@ class Directory:
     def _replace_table(self, name: str, record: Record | None) -> None:
         old = self.tables.pop(name, None)
         if old is not None:
-            self.tables_by_id.pop(old.id, None)
-            for global_id in global_ids(old):
-                self.tables_by_global_id.pop(global_id, None)
+            if self.tables_by_id.get(old.id) is old:
+                del self.tables_by_id[old.id]
+            for global_id in global_ids(old):  # unless a table of another name has taken it over
+                if self.tables_by_global_id.get(global_id) is old:
+                    del self.tables_by_global_id[global_id]
         if isinstance(record, Table):
             self.tables[name] = record
             self.tables_by_id[record.id] = record
