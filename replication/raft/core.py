@@ -279,7 +279,7 @@ class Core:
         progress = self._progress.get(peer)
         if progress is None or peer == self.name:
             return
-        progress.probe(progress.match + 1)
+        progress.link_broke()
         if self._transferee == peer and not self._lease_forfeited:
             self._transferee = None
 
@@ -826,7 +826,7 @@ class Core:
         self._uncommitted_bytes = 0
         self._lease_forfeited = False
         self._lease_start_us = None
-        self._progress = {name: Progress(log.last_index + 1) for name in self.voters.names}
+        self._progress = {name: Progress(self.shared_index, log.last_index + 1) for name in self.voters.names}
         own = self._progress[self.name]
         own.match = log.stable_index
         own.echoed_us = own.confirmed_round = FOREVER

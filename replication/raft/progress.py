@@ -29,8 +29,8 @@ class Progress:
         "regressed",
     )
 
-    def __init__(self, next_index: int) -> None:
-        self.match = 0  # durable there
+    def __init__(self, match_index: int, next_index: int) -> None:
+        self.match = match_index  # durable there
         self.next = next_index
         self.probing = True
         self.paused = False  # probing, and the one append is under way
@@ -94,6 +94,10 @@ class Progress:
             return False
         self.probe(min(agreed_index, previous_index - 1) + 1)
         return True
+
+    def link_broke(self) -> None:
+        """What was under way may be lost. A guess that was being probed is still as good as any."""
+        self.probe(self.next if self.probing else self.match + 1)
 
     def stop_lacking(self) -> None:
         """What it needs next is gone from the log. Each answer to a heartbeat lets it be tried again."""
