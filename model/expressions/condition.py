@@ -6,7 +6,6 @@ from binascii import a2b_base64
 from collections.abc import Callable
 from typing import Any
 
-from kvorum.model.expressions.comparison import order
 from kvorum.model.expressions.nodes import (
     And,
     Between,
@@ -22,6 +21,7 @@ from kvorum.model.expressions.nodes import (
 )
 from kvorum.model.expressions.paths import Names, read
 from kvorum.model.expressions.placeholders import Values
+from kvorum.model.expressions.types import order
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.values import type_of
 

@@ -13,7 +13,6 @@ from binascii import a2b_base64
 from collections.abc import Iterable
 
 from kvorum.model.errors import ApiError
-from kvorum.model.expressions.comparison import ORDERED_TYPES, order
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import (
     AddAction,
@@ -35,16 +34,16 @@ from kvorum.model.expressions.nodes import (
 from kvorum.model.expressions.paths import Names, Steps, check_disjoint, resolve, text_of
 from kvorum.model.expressions.placeholders import Values, check_names_defined, check_value_defined
 from kvorum.model.expressions.rules import UPDATE_FUNCTIONS, check_operand_count
+from kvorum.model.expressions.types import ORDERED_TYPES, SET_TYPES, order
 from kvorum.model.limits import IN_OPERANDS_MAX
 from kvorum.model.requests import AttributeValue
 from kvorum.model.values import type_of
 
-_SIZED = frozenset({"S", "B", "SS", "NS", "BS", "L", "M"})
+_SIZED = SET_TYPES | {"S", "B", "L", "M"}
 _PREFIXED = frozenset({"S", "B"})
 _LISTS = frozenset({"L"})
 _NUMBERS = frozenset({"N"})
-_SETS = frozenset({"SS", "NS", "BS"})
-_ADDED = _SETS | _NUMBERS
+_ADDED = SET_TYPES | _NUMBERS
 
 _TYPE_TAGS = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"  # in AWS's order
 _TYPE_WORDS = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
@@ -142,7 +141,7 @@ def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) 
         case AddAction():
             _check_action(kind, "ADD", values[node.value.name], _ADDED)
         case DeleteAction():
-            _check_action(kind, "DELETE", values[node.value.name], _SETS)
+            _check_action(kind, "DELETE", values[node.value.name], SET_TYPES)
         case _:
             pass  # AND, OR, NOT, SET and REMOVE take whatever the grammar gives them
 

@@ -28,6 +28,7 @@ from kvorum.model.expressions.nodes import (
 )
 from kvorum.model.expressions.paths import Branch, Names, Steps, read, read_steps, resolve
 from kvorum.model.expressions.placeholders import Values
+from kvorum.model.expressions.types import SET_TYPES
 from kvorum.model.limits import NESTING_LEVELS_MAX
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.values import read_value, type_of
@@ -118,11 +119,11 @@ def _evaluate(action: Action, item: Item, names: Names, values: Values) -> Attri
 def _added(old: AttributeValue | None, value: AttributeValue) -> AttributeValue:
     if old is None:
         return value
-    kind = type_of(value)
-    if kind not in old:
-        raise _wrong_type()
-    if kind == "N":
+    if "N" in value and "N" in old:
         return {"N": numbers.add(old["N"], value["N"])}
+    kind = type_of(value)
+    if kind not in SET_TYPES or kind not in old:
+        raise _wrong_type()
     return read_value({kind: list({*old[kind], *value[kind]})})
 
 
@@ -130,7 +131,7 @@ def _deleted(old: AttributeValue | None, value: AttributeValue) -> AttributeValu
     if old is None:
         return None
     kind = type_of(value)
-    if kind not in old:
+    if kind not in SET_TYPES or kind not in old:
         raise _wrong_type()
     kept = [member for member in old[kind] if member not in value[kind]]
     return {kind: kept} if kept else None

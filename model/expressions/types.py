@@ -1,5 +1,5 @@
-"""The order of attribute values. Equality needs no function: canonical values are equal exactly when their
-dicts are."""
+"""What the types of attribute values are good for, and the order of values. Equality needs no function:
+canonical values are equal exactly when their dicts are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kvorum.model import numbers
 from kvorum.model.requests import AttributeValue
 
 ORDERED_TYPES = frozenset({"S", "N", "B"})
+SET_TYPES = frozenset({"SS", "NS", "BS"})
 
 
 def order(left: AttributeValue, right: AttributeValue) -> int | None:
