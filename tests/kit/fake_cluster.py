@@ -75,6 +75,7 @@ class FakeCluster:
     ) -> PageAnswer:
         self._refuse(partition)
         self.range_reads += 1
+        self.strong_reads += strong
         first, end = keys.token_bounds(partition.lower, partition.upper)
         assert first <= lower <= upper <= end, "a range of one partition"
         store = self.stores[partition.table_id]

@@ -1,0 +1,272 @@
+"""CreateTable, DescribeTable, ListTables and DeleteTable."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from kvorum.model.table import KeyPart, KeySchema, TableStatus
+from kvorum.router.operations import create_table
+from tests.kit.fake_cluster import FakeCluster
+from tests.kit.service_model import assert_answer_fits
+
+PAY: dict[str, Any] = {
+    "TableName": "MyApp",
+    "AttributeDefinitions": [
+        {"AttributeName": "PK", "AttributeType": "S"},
+        {"AttributeName": "SK", "AttributeType": "N"},
+    ],
+    "KeySchema": [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"},
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+PROVISIONED = {
+    **{name: value for name, value in PAY.items() if name != "BillingMode"},
+    "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6},
+}
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+def described(cluster: FakeCluster, name: str = "MyApp") -> dict[str, Any]:
+    answer = cluster.call("DescribeTable", TableName=name)
+    assert_answer_fits("DescribeTable", answer)
+    table: dict[str, Any] = answer["Table"]
+    return table
+
+
+# ---- answers -------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_created_and_the_first_describe_says_active(cluster: FakeCluster) -> None:
+    answer = cluster.call("CreateTable", **PAY)
+    assert_answer_fits("CreateTable", answer)
+    description = answer["TableDescription"]
+    assert description == {
+        "TableName": "MyApp",
+        "TableArn": "arn:aws:dynamodb:eu-test-1:123456789012:table/MyApp",
+        "TableId": description["TableId"],
+        "TableStatus": "CREATING",
+        "CreationDateTime": 1_700_000_000.123,
+        "AttributeDefinitions": PAY["AttributeDefinitions"],
+        "KeySchema": PAY["KeySchema"],
+        "ItemCount": 0,
+        "TableSizeBytes": 0,
+        "ProvisionedThroughput": {
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": 0,
+            "WriteCapacityUnits": 0,
+        },
+        "BillingModeSummary": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "LastUpdateToPayPerRequestDateTime": 1_700_000_000.123,
+        },
+        "WarmThroughput": {
+            "ReadUnitsPerSecond": 12_000,
+            "WriteUnitsPerSecond": 4_000,
+            "Status": "ACTIVE",
+        },
+        "DeletionProtectionEnabled": False,
+    }
+    assert described(cluster) == {**description, "TableStatus": "ACTIVE"}
+    table = cluster.directory.tables["MyApp"]
+    assert table.keys == KeySchema(KeyPart("PK", "S"), KeyPart("SK", "N"))
+    assert (table.global_id, table.regions) == ("", ())
+    assert len(cluster.directory.partitions_of(table.id)) == cluster.initial_partitions
+
+
+def test_a_table_that_takes_long_is_answered_all_the_same(cluster: FakeCluster) -> None:
+    class Slow(FakeCluster):
+        async def wait_active(self, table_id: int, timeout_seconds: float) -> bool:
+            return False
+
+    slow = Slow()
+    assert slow.call("CreateTable", **PAY)["TableDescription"]["TableStatus"] == "CREATING"
+    assert described(slow)["TableStatus"] == "CREATING"
+
+
+def test_a_provisioned_table(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PROVISIONED)
+    description = described(cluster)
+    assert description["ProvisionedThroughput"] == {
+        "NumberOfDecreasesToday": 0,
+        "ReadCapacityUnits": 5,
+        "WriteCapacityUnits": 6,
+    }
+    assert "BillingModeSummary" not in description
+
+
+def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
+    kept = {
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        "DeletionProtectionEnabled": True,
+        "OnDemandThroughput": {"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": 2},
+    }
+    tags = [{"Key": "Environment", "Value": "production"}]
+    more = {"TableClass": "STANDARD_INFREQUENT_ACCESS", "SSESpecification": {"Enabled": True}, "Tags": tags}
+    cluster.call("CreateTable", **PAY, **kept, **more)
+    description = described(cluster)
+    assert {name: description[name] for name in kept} == kept
+    assert description["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
+    assert description["SSEDescription"] == {
+        "Status": "ENABLED",
+        "SSEType": "KMS",
+        "KMSMasterKeyArn": "arn:aws:kms:eu-test-1:123456789012:alias/aws/dynamodb",
+    }
+    assert cluster.directory.tables["MyApp"].definition["Tags"] == tags
+
+
+def test_what_is_switched_off_is_not_described(cluster: FakeCluster) -> None:
+    off = {"StreamSpecification": {"StreamEnabled": False}, "SSESpecification": {"Enabled": False}}
+    cluster.call("CreateTable", **PAY, **off)
+    description = described(cluster)
+    assert not description.keys() & {"StreamSpecification", "SSEDescription", "SSESpecification"}
+
+
+def test_a_description_counts_live(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    cluster.call("PutItem", TableName="MyApp", Item={"PK": {"S": "abc"}, "SK": {"N": "1"}})
+    assert (described(cluster)["ItemCount"], described(cluster)["TableSizeBytes"]) == (1, 9)
+
+
+def test_a_table_is_described_by_its_arn(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    assert described(cluster, "arn:aws:dynamodb:eu-test-1:123456789012:table/MyApp") == described(cluster)
+
+
+def test_a_table_is_global_from_birth_where_the_region_says_so() -> None:
+    cluster = FakeCluster(regions=("eu-test-1", "us-test-1"))
+    cluster.call("CreateTable", **PAY)
+    table = cluster.directory.tables["MyApp"]
+    assert table.regions == ("eu-test-1", "us-test-1")
+    assert table.global_id
+    assert table.global_id != table.uuid
+
+
+def test_names_are_listed_in_order_a_page_at_a_time(cluster: FakeCluster) -> None:
+    names = [f"T{number:03d}" for number in range(105)]
+    for name in reversed(names):
+        cluster.add_table(name, KeySchema(KeyPart("pk", "S")))
+    first = cluster.call("ListTables")
+    assert_answer_fits("ListTables", first)
+    assert first == {"TableNames": names[:100], "LastEvaluatedTableName": "T099"}
+    assert cluster.call("ListTables", ExclusiveStartTableName="T099") == {"TableNames": names[100:]}
+    assert cluster.call("ListTables", ExclusiveStartTableName="T099", Limit=2) == {
+        "TableNames": ["T100", "T101"],
+        "LastEvaluatedTableName": "T101",
+    }
+    assert cluster.call("ListTables", ExclusiveStartTableName="T0985") == {"TableNames": names[99:]}
+    assert cluster.call("ListTables", ExclusiveStartTableName="zzz") == {"TableNames": []}
+
+
+def test_a_deleted_table_is_gone(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    answer = cluster.call("DeleteTable", TableName="MyApp")
+    assert_answer_fits("DeleteTable", answer)
+    assert answer["TableDescription"]["TableStatus"] == "DELETING"
+    assert cluster.call("ListTables") == {"TableNames": []}
+
+
+# ---- refusals ------------------------------------------------------------------------------------------------
+
+_INVALID = "ValidationException: One or more parameter values were invalid: "
+_INDEX = {
+    "IndexName": "GSI1",
+    "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
+_NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
+            _INVALID
+            + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+            "PAY_PER_REQUEST",
+        ),
+        (
+            {"BillingMode": None},
+            _INVALID + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is "
+            "PROVISIONED",
+        ),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": {"ReadCapacityUnits": 10**12 + 1, "WriteCapacityUnits": 1},
+            },
+            "ValidationException: Given value 1000000000001 for ReadCapacityUnits is out of bounds",
+        ),
+        ({"GlobalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
+        ({"LocalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
+        (
+            {"KeySchema": PAY["KeySchema"][:1]},
+            _INVALID
+            + "Number of attributes in KeySchema does not exactly match number of attributes defined "
+            "in AttributeDefinitions",
+        ),
+        (
+            {"AttributeDefinitions": PAY["AttributeDefinitions"][:1]},
+            "ValidationException: Invalid KeySchema: Some index key attribute have no definition",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": True}},
+            _INVALID + "StreamSpecification.StreamViewType is required when "
+            "StreamSpecification.StreamEnabled is true",
+        ),
+        (
+            {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]},
+            _INVALID + "Duplicate tag keys are not allowed",
+        ),
+        ({"Tags": [{"Key": str(n), "Value": ""} for n in range(51)]}, _INVALID + "Too many tags: 51"),
+    ],
+)
+def test_a_table_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:
+    assert cluster.error("CreateTable", **{**PAY, **more}) == error
+    assert not cluster.directory.tables
+
+
+def test_a_name_is_taken_once(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    assert cluster.error("CreateTable", **PAY) == "ResourceInUseException: Table already exists: MyApp"
+
+
+@pytest.mark.parametrize("operation", ["DescribeTable", "DeleteTable"])
+@pytest.mark.parametrize("name", ["Absent", "arn:aws:dynamodb:eu-test-1:123456789012:table/Absent"])
+def test_an_absent_table_is_named(cluster: FakeCluster, operation: str, name: str) -> None:
+    text = "ResourceNotFoundException: Requested resource not found: Table: Absent not found"
+    assert cluster.error(operation, TableName=name) == text
+
+
+def test_a_protected_table_stays(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY, DeletionProtectionEnabled=True)
+    assert cluster.error("DeleteTable", TableName="MyApp") == (
+        "ValidationException: Resource cannot be deleted as it is currently protected against deletion. "
+        "Disable deletion protection first."
+    )
+    assert described(cluster)["DeletionProtectionEnabled"] is True
+
+
+def test_a_table_being_created_is_not_deleted(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    cluster.set_status("MyApp", TableStatus.CREATING)
+    assert cluster.error("DeleteTable", TableName="MyApp") == (
+        "ResourceInUseException: Attempt to change a resource which is still in use: "
+        "Table is being created: MyApp"
+    )
+
+
+def test_a_request_is_not_changed_by_being_carried_out(cluster: FakeCluster) -> None:
+    body = orjson.loads(orjson.dumps(PAY))
+    asyncio.run(create_table.run(body, cluster))
+    assert body == PAY
