@@ -78,19 +78,14 @@ def commands(draw: st.DrawFn) -> list[Command]:
     result: list[Command] = []
     for number in range(1, draw(st.integers(1, 30)) + 1):
         name = draw(st.sampled_from("TUV"))
-        result.append(
-            draw(
-                st.sampled_from(
-                    [
-                        create(name, number, draw(st.integers(1, 5))),
-                        DeleteTable(name=name),
-                        ActivateTable(table_id=draw(st.integers(1, 10))),
-                        RemovePartition(partition=draw(st.integers(1, 20))),
-                        DeleteTable(name=name, global_id=f"g{draw(st.integers(1, 30))}", origin="there"),
-                    ]
-                )
-            )
-        )
+        choices: list[Command] = [
+            create(name, number, draw(st.integers(1, 5))),
+            DeleteTable(name=name),
+            ActivateTable(table_id=draw(st.integers(1, 10))),
+            RemovePartition(partition=draw(st.integers(1, 20))),
+            DeleteTable(name=name, global_id=f"g{draw(st.integers(1, 30))}", origin="there"),
+        ]
+        result.append(draw(st.sampled_from(choices)))
     return result
 
 
