@@ -116,7 +116,7 @@ class HttpDoor:
         """Listen; port 0 picks a free one. The port listened on."""
         loop = asyncio.get_running_loop()
         self._tick(loop)
-        self._server = await loop.create_server(lambda: _Connection(self), host, port, ssl=tls, backlog=1024)
+        self._server = await loop.create_server(self.new_connection, host, port, ssl=tls, backlog=1024)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace_seconds: float) -> None:
@@ -135,6 +135,10 @@ class HttpDoor:
         deadline.cancel()
         if self._ticker is not None:
             self._ticker.cancel()
+
+    def new_connection(self) -> asyncio.Protocol:
+        """The protocol of one more client."""
+        return _Connection(self)
 
     def admit(self, connection: _Connection) -> bool:
         """False when the door is full (or closing): the connection is to say so and go."""
@@ -473,10 +477,9 @@ class _Connection(asyncio.Protocol):
 
     def _our_fault(self, error: httptools.HttpParserCallbackError) -> None:
         """A callback raised: a mistake of ours, which this connection does not survive."""
-        cause = error.__context__
-        _log.error("a connection's callback failed", exc_info=cause if cause is not None else error)
-        if not self._deaf:
-            self._refuse(500, error_body(errors.internal_server_error()))
+        _log.error("a connection's callback failed", exc_info=error.__context__ or error)
+        self._deaf = True
+        self._transport.abort()
 
     # ---- answers -------------------------------------------------------------------------------------
 

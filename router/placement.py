@@ -122,7 +122,8 @@ class Placement:
         self._directory = directory
         self._links = links
         self._clocks = clocks
-        self._limits = limits or PlacementLimits()
+        self.monotonic = clocks.monotonic
+        self.limits = limits or PlacementLimits()
         self._initial_partitions = initial_partitions
         self._table_regions = table_regions
         self._routes: dict[int, _Route] = {}
@@ -242,11 +243,11 @@ class Placement:
 
     def send_read(self, table: Table, key: bytes, strong: bool, done: Done) -> None:
         """`done` gets RecordAnswer or ApiError."""
-        self._send(_ReadRequest(self, done, table.id, key, strong))
+        self._dispatch(_ReadRequest(self, done, table.id, key, strong))
 
     def send_write(self, table: Table, write: Write, done: Done) -> None:
         """`done` gets WriteAnswer or ApiError."""
-        self._send(_WriteRequest(self, done, table.id, write))
+        self._dispatch(_WriteRequest(self, done, table.id, write))
 
     # ---- requests awaited ----------------------------------------------------------------------------
 
@@ -275,28 +276,28 @@ class Placement:
         page = ReadRange(
             partition.id, partition.epoch, lower, upper, reverse, items_max, bytes_max, strong, index_min=0
         )
-        self._send(_RangeRequest(self, answer, partition, page))
+        self._dispatch(_RangeRequest(self, answer, partition, page))
         return await answer.get()
 
     async def statistics(self, table: Table) -> StatisticsAnswer:
         answers: list[_Awaited[StatisticsAnswer]] = []
         for partition in self._directory.partitions_of(table.id):
             answers.append(_Awaited())
-            self._send(_StatisticsRequest(self, answers[-1], partition))
+            self._dispatch(_StatisticsRequest(self, answers[-1], partition))
         parts = [await answer.get() for answer in answers]
         return StatisticsAnswer(sum(part.items for part in parts), sum(part.bytes for part in parts))
 
     async def merge(self, partition: Partition, origin: str, changes: list[ShippedChange]) -> ShipAnswer:
         """Changes of a peer region, to the partition's leader. Repeated freely: merging is idempotent."""
         answer: _Awaited[ShipAnswer] = _Awaited()
-        self._send(_MergeRequest(self, answer, partition, origin, changes))
+        self._dispatch(_MergeRequest(self, answer, partition, origin, changes))
         return await answer.get()
 
     # ---- the control group ---------------------------------------------------------------------------
 
     async def propose(self, command: Command) -> Proposed:
         """A proposal that may have been made is not made again: InternalServerError says that."""
-        deadline = self._clocks.monotonic() + self._limits.request_seconds
+        deadline = self.monotonic() + self.limits.request_seconds
         tried: set[str] = set()
         while True:
             link = self._control_link(tried)
@@ -305,7 +306,7 @@ class Placement:
                 tried.clear()
                 continue
             tried.add(link.peer)
-            answer = await self._call(link, Propose(command), deadline - self._clocks.monotonic())
+            answer = await self._call(link, Propose(command), deadline - self.monotonic())
             match answer:
                 case Proposed():
                     self._control_leader = link.peer
@@ -331,11 +332,11 @@ class Placement:
 
     async def wait_directory(self) -> None:
         """Until the first directory has come; ServiceUnavailable after a request's time."""
-        if not await self._until(lambda: self._directory.version >= 0, self._limits.request_seconds):
+        if not await self._until(lambda: self._directory.version >= 0, self.limits.request_seconds):
             raise errors.service_unavailable()
 
     async def _reach(self, version: int, deadline: float) -> None:
-        remaining = deadline - self._clocks.monotonic()
+        remaining = deadline - self.monotonic()
         if not await self._until(lambda: self._directory.version >= version, remaining):
             raise errors.internal_server_error()
 
@@ -354,7 +355,7 @@ class Placement:
         return condition()
 
     async def _pause(self, deadline: float) -> None:
-        if self._clocks.monotonic() >= deadline:
+        if self.monotonic() >= deadline:
             raise errors.service_unavailable()
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self._clocks.call_later(PROBE_SECONDS, lambda: _finish(over))
@@ -381,21 +382,15 @@ class Placement:
 
     # ---- one request's way ---------------------------------------------------------------------------
 
-    def deadline(self) -> float:
-        """The end of a request that begins now."""
-        return self._clocks.monotonic() + self._limits.request_seconds
-
-    def _send(self, request: _Request) -> None:
-        self._dispatch(request, request.attempt_seconds(self._limits))
-
     def _resend(self, request: _Request) -> None:
-        remaining = request.deadline - self._clocks.monotonic()
+        remaining = request.deadline - self.monotonic()
         if remaining <= 0.0:
             request.done(errors.service_unavailable())
         else:
-            self._dispatch(request, min(remaining, request.attempt_seconds(self._limits)))
+            request.attempt_seconds = min(remaining, request.attempt_seconds)
+            self._dispatch(request)
 
-    def _dispatch(self, request: _Request, timeout_seconds: float) -> None:
+    def _dispatch(self, request: _Request) -> None:
         try:
             partition = request.locate(self._directory)
         except ApiError as error:
@@ -412,7 +407,7 @@ class Placement:
             self._park(request)
             return
         request.asked = name
-        link.call(request.message(partition), request.answered, timeout_seconds)
+        link.call(request.message(partition), request.answered, request.attempt_seconds)
 
     def _choose(self, request: _Request, route: _Route, partition: Partition) -> str | None:
         """Whom to ask, when it is not simply the leader: nobody twice between two waits."""
@@ -509,7 +504,7 @@ class Placement:
     # ---- waiting -------------------------------------------------------------------------------------
 
     def _park(self, request: _Request) -> None:
-        if self._waiting >= self._limits.waiting_max:
+        if self._waiting >= self.limits.waiting_max:
             request.done(errors.throttled())
             return
         request.tried = ()
@@ -533,7 +528,7 @@ class Placement:
     def _probe(self) -> None:
         """Give up those whose time is over; send the first of the others, at each partition."""
         self._timer = None
-        now = self._clocks.monotonic()
+        now = self.monotonic()
         for number, route in list(self._parked.items()):
             expired = [request for request in route.waiting if request.deadline <= now]
             going_on = [request for request in route.waiting if request.deadline > now]
@@ -550,22 +545,36 @@ class Placement:
 
 
 class _Request:
-    """One request on its way: what it asks, whom it asked, until when. `spread`: any replica will do."""
+    """One request on its way: what it asks, whom it asked, until when. `spread`: any replica will do.
+    `attempt_seconds`: how long one that was asked may take."""
 
-    __slots__ = ("asked", "deadline", "done", "partition", "placement", "route", "spread", "tried")
+    __slots__ = (
+        "asked",
+        "attempt_seconds",
+        "deadline",
+        "done",
+        "partition",
+        "placement",
+        "route",
+        "spread",
+        "tried",
+    )
 
     answer_type: ClassVar[type]
     repeatable: ClassVar[bool] = True  # asking twice does no harm
 
+    asked: str
+    partition: Partition
+    route: _Route
+
     def __init__(self, placement: Placement, done: Done, *, spread: bool) -> None:
+        limits = placement.limits
         self.placement = placement
         self.done = done
-        self.deadline = placement.deadline()
+        self.deadline = placement.monotonic() + limits.request_seconds
         self.spread = spread
+        self.attempt_seconds = limits.eventual_attempt_seconds if spread else limits.strong_attempt_seconds
         self.tried: tuple[str, ...] = ()
-        self.asked: str
-        self.partition: Partition
-        self.route: _Route
 
     def locate(self, directory: Directory) -> Partition:
         """The partition to ask, as the directory has it now; ApiError when there is none any more."""
@@ -573,9 +582,6 @@ class _Request:
 
     def message(self, partition: Partition) -> Any:
         raise NotImplementedError
-
-    def attempt_seconds(self, limits: PlacementLimits) -> float:
-        return limits.eventual_attempt_seconds if self.spread else limits.strong_attempt_seconds
 
     def answered(self, answer: Any) -> None:
         if type(answer) is not self.answer_type:
@@ -598,7 +604,10 @@ class _ReadRequest(_Request):
         self._strong = strong
 
     def locate(self, directory: Directory) -> Partition:
-        return _partition_of(directory, self._table_id, self._key)
+        partition = directory.partition_for(self._table_id, int.from_bytes(self._key[:_TOKEN_BYTES], "big"))
+        if partition is None:
+            raise errors.resource_not_found()
+        return partition
 
     def message(self, partition: Partition) -> ReadItem:
         index_min = 0 if self._strong else self.route.acknowledged
@@ -613,17 +622,20 @@ class _WriteRequest(_Request):
 
     def __init__(self, placement: Placement, done: Done, table_id: int, write: Write) -> None:
         super().__init__(placement, done, spread=False)
+        # What may have happened is not tried again, so one attempt may take all the time there is.
+        self.attempt_seconds = placement.limits.request_seconds
         self._table_id = table_id
         self._write = write
 
     def locate(self, directory: Directory) -> Partition:
-        return _partition_of(directory, self._table_id, self._write.key)
+        key = self._write.key
+        partition = directory.partition_for(self._table_id, int.from_bytes(key[:_TOKEN_BYTES], "big"))
+        if partition is None:
+            raise errors.resource_not_found()
+        return partition
 
     def message(self, partition: Partition) -> WriteItem:
         return WriteItem(partition.id, partition.epoch, self._write)
-
-    def attempt_seconds(self, limits: PlacementLimits) -> float:
-        return limits.request_seconds  # it is not tried again, so it may take all the time there is
 
     def answered(self, answer: Any) -> None:
         if type(answer) is WriteAnswer and answer.index > self.route.acknowledged:
@@ -690,14 +702,12 @@ class _MergeRequest(_PartitionRequest):
         changes: list[ShippedChange],
     ) -> None:
         super().__init__(placement, done, chosen, spread=False)
+        self.attempt_seconds = placement.limits.request_seconds
         self._origin = origin
         self._changes = changes
 
     def message(self, partition: Partition) -> MergeItems:
         return MergeItems(partition.id, partition.epoch, self._origin, self._changes)
-
-    def attempt_seconds(self, limits: PlacementLimits) -> float:
-        return limits.request_seconds
 
 
 class _Awaited(Generic[T]):
@@ -728,10 +738,3 @@ class _Awaited(Generic[T]):
 def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _partition_of(directory: Directory, table_id: int, key: bytes) -> Partition:
-    partition = directory.partition_for(table_id, int.from_bytes(key[:_TOKEN_BYTES], "big"))
-    if partition is None or partition.dropping:
-        raise errors.resource_not_found()
-    return partition

@@ -160,12 +160,13 @@ class _Request:
 
     __slots__ = ("_operation", "_service", "_started", "call", "render")
 
+    call: ReadCall | WriteCall
+    render: Callable[[Any, Any], bytes]
+
     def __init__(self, service: Service, operation: str) -> None:
         self._service = service
         self._operation = operation
         self._started = service.monotonic()
-        self.call: ReadCall | WriteCall | None = None
-        self.render: Callable[[Any, Any], bytes] = _render_nothing
         service.in_flight += 1
 
     def answered(self, answer: RecordAnswer | WriteAnswer | ApiError) -> None:
@@ -235,10 +236,6 @@ class _AwaitedRequest(_Request):
             self.outcome.set_exception(outcome)
         else:
             self.outcome.set_result(outcome)
-
-
-def _render_nothing(call: Any, answer: Any) -> bytes:
-    raise AssertionError("answered before it was called")
 
 
 _NOT_AN_OBJECT = "Unexpected value where a JSON object was expected"
