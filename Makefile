@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check format sim bench clean
+.PHONY: up test check format sim bench proto clean
 
 up: .venv/runtime
 	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1
@@ -28,9 +28,9 @@ sim: .venv/development
 bench: .venv/development
 	$(BIN)/python -m bench
 
+# One generated module without services: client and door build theirs from its descriptors.
 proto: .venv/development
-	cd src && ../$(BIN)/python -m grpc_tools.protoc -I kvorum/proto=../proto --python_out=. --pyi_out=. \
-	  --grpc_python_out=. kvorum/proto/v1/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto kvorum/v1/kvorum.proto
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
