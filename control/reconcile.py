@@ -21,10 +21,13 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     * A partition of which every replica exists has formed.
     * A dropping partition goes once each of its nodes, knowing of the drop, reports that it holds nothing of it.
     """
-    held = {
-        node: {replica.partition for replica in report.replicas if replica.partition}
-        for node, report in reports.items()
-    }
+    creating = [table for table in directory.tables.values() if table.status is TableStatus.CREATING]
+    unsettled = [
+        partition for partition in directory.partitions.values() if partition.dropping or not partition.formed
+    ]
+    if not creating and not unsettled:  # as nearly always: do not look at what every replica reports
+        return []
+    held = {node: {replica.partition for replica in report.replicas} for node, report in reports.items()}
     led = {
         replica.partition
         for node, report in reports.items()
@@ -33,15 +36,15 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     }
     commands: list[Command] = [
         ActivateTable(table_id=table.id)
-        for table in directory.tables.values()
-        if table.status is TableStatus.CREATING and _all_led(directory.partitions_of(table.id), led)
+        for table in creating
+        if _all_led(directory.partitions_of(table.id), led)
     ]
     formed: list[int] = []
-    for partition in directory.partitions.values():
+    for partition in unsettled:
         if partition.dropping:
             if all(_has_dropped(reports.get(node), held.get(node), partition) for node in partition.replicas):
                 commands.append(RemovePartition(partition=partition.id))
-        elif not partition.formed and all(partition.id in held.get(node, ()) for node in partition.replicas):
+        elif all(partition.id in held.get(node, ()) for node in partition.replicas):
             formed.append(partition.id)
     if formed:
         commands.append(FormPartitions(partitions=tuple(formed)))

@@ -146,7 +146,7 @@ class ControlService:
         Watch and NodeReport is not for us, and ignored."""
         match message:
             case Propose():
-                self._propose(message.command, reply or _nobody)
+                self._propose(message.command, partial(self._answer, reply or _nobody))
             case PeerCommand():
                 self._peer_command(message, reply or _nobody)
             case Watch() if link is not None:
@@ -173,6 +173,11 @@ class ControlService:
     def _propose(self, command: Command, done: Reply) -> None:
         self._log.propose(encode_command(command), command, done)
 
+    def _answer(self, reply: Reply, answer: Any) -> None:
+        reply(answer)
+        if isinstance(answer, Proposed) and answer.updates:
+            self._ship()
+
     def _peer_command(self, message: PeerCommand, done: Reply) -> None:
         command = message.command
         if isinstance(command, CreateTable | DeleteTable) and command.global_id and message.origin:
@@ -186,18 +191,20 @@ class ControlService:
         """Propose what the reconciler wants, ship what peers must know. Changes nothing when nothing is due."""
         if not self._log.serving:
             return
+        self._ship()
         for command in plan(self._machine.directory, self._reports):
             if command not in self._planned:
                 self._planned.add(command)
                 self._propose(command, partial(self._carried_out, command))
-        self._ship()
 
     def _carried_out(self, command: Command, answer: Any) -> None:
         self._planned.discard(command)
-        if isinstance(answer, Proposed) and answer.updates:
+        if not self._planned and isinstance(answer, Proposed) and answer.updates:
             self._advance()
 
     def _ship(self) -> None:
+        if not self._log.serving:
+            return
         oldest: dict[str, PeerOperation] = {}
         for operation in self._machine.directory.peer_operations.values():
             first = oldest.get(operation.region)
@@ -228,7 +235,7 @@ class ControlService:
     def _completed(self, courier: _Courier, answer: Any) -> None:
         courier.busy = False
         if isinstance(answer, Proposed):
-            self._advance()
+            self._ship()
         else:
             courier.pause = 1
 
