@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from kvorum.node.disk_guard import DiskGuard, Writes
 from kvorum.node.replica import Replica
 from kvorum.node.store import Store, StoreError
 from kvorum.replication.raft.core import Ready
@@ -52,8 +53,7 @@ class Engine:
         scheduler: Scheduler,
         send: Callable[[str, RaftMessage], None],
         on_failure: Callable[[StoreError], None],
-        *,
-        free_bytes_min: int,
+        reserve_bytes: int | None = None,
     ) -> None:
         self.replicas: dict[int, Replica] = {}
         self.syncs = 0
@@ -63,8 +63,8 @@ class Engine:
         self._scheduler = scheduler
         self._send = send
         self._on_failure = on_failure
-        self._free_bytes_min = free_bytes_min
-        self._full = False
+        self._guard = DiskGuard(store, reserve_bytes)
+        self._allowed = Writes.ALL
         self._awake: list[Replica] = []
         self._scheduled = False
         self._unsynced: list[tuple[Replica, Ready]] = []
@@ -74,12 +74,13 @@ class Engine:
         self._ticks = 0
 
     def start(self) -> None:
-        self._check_disk()
+        self._look_at_disk()
         self._scheduler.call_later(TICK_SECONDS, self._tick)
 
     def stop(self) -> None:
         """No further pass, tick or answer. A sync that is running may end; nothing follows it."""
         self._stopped = True
+        self._allowed = Writes.NONE
         for replica in list(self.replicas.values()):
             replica.close()
 
@@ -92,11 +93,11 @@ class Engine:
         return self._scheduler.now_us()
 
     def writable(self) -> bool:
-        return not self._full
+        return self._allowed is Writes.ALL
 
     @property
-    def free_bytes_min(self) -> int:
-        return self._free_bytes_min
+    def running(self) -> bool:
+        return not self._stopped
 
     def add(self, replica: Replica) -> None:
         self.replicas[replica.group] = replica
@@ -121,7 +122,7 @@ class Engine:
         replica = self.replicas.get(message.group)
         if replica is None:
             return False
-        if self._full and isinstance(message, AppendRequest) and message.entries:
+        if self._allowed is not Writes.ALL and isinstance(message, AppendRequest) and message.entries:
             return True  # a full follower neither stores nor acknowledges; its leader sends again later
         replica.step(message, self._scheduler.now_us())
         return True
@@ -136,6 +137,8 @@ class Engine:
         self._scheduled = False
         if self._stopped:
             return
+        if self._look_at_disk() is Writes.NONE:
+            return  # not even a vote fits; the next tick looks again
         awake, self._awake = self._awake, []
         batch = self._store.batch()
         taken: list[tuple[Replica, Ready]] = []
@@ -206,12 +209,11 @@ class Engine:
         for replica in self.replicas.values():
             core = replica.core
             core.tick(now_us)
-            if core.has_ready() and not replica.awake:
+            if core.has_ready() or replica.awake:
                 self.wake(replica)
         self._ticks += 1
-        if self._ticks % 10 == 0:
+        if self._ticks % 10 == 0 and self._look_at_disk() is not Writes.NONE:
             self._truncate_logs()
-        self._check_disk()
 
     def _truncate_logs(self) -> None:
         batch = self._store.batch()
@@ -223,20 +225,22 @@ class Engine:
             except StoreError as error:
                 self._fail(error)
 
-    def _check_disk(self) -> None:
-        """Keep a reserve of free space: compaction and recovery need room, and an fsync that fails for want
-        of it leaves everybody guessing."""
-        full = self._store.free_bytes() < self._free_bytes_min
-        if full == self._full:
-            return
-        self._full = full
-        if full:
-            _log.error(
-                "the disk is nearly full: writes are refused until space is free again",
-                extra={"free_bytes_min": self._free_bytes_min},
-            )
-        else:
-            _log.warning("the disk has space again: writes are accepted")
+    def _look_at_disk(self) -> Writes:
+        """What may be written now. Said in the log when it changes: an operator has to make room."""
+        before = self._allowed
+        self._allowed = now = self._guard.allowed()
+        if now is not before:
+            if now is Writes.ALL:
+                _log.warning("the disk has room again: writes are accepted")
+            else:
+                _log.error(
+                    "the disk is nearly full, or too far behind: writes are refused until it has recovered",
+                    extra={
+                        "reserve_bytes": self._guard.reserve_bytes,
+                        "free_bytes": self._store.free_bytes(),
+                    },
+                )
+        return now
 
     def _fail(self, error: StoreError) -> None:
         self.stop()

@@ -65,15 +65,16 @@ EARLY_MESSAGES_MAX = 1_000
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """`control_members`: the nodes that hold the control group, the same for every process of the region.
-    `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered."""
+    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered."""
 
     name: str
     zone: str
     region: str
     address: str
     control_members: tuple[str, ...]
+    replicas: int
     raft: Settings
-    free_bytes_min: int = 64 * 1024 * 1024
+    reserve_bytes: int | None = None
     tombstone_days: float = 7.0
 
 
@@ -115,7 +116,7 @@ class Node:
             ports.scheduler,
             self._send_raft,
             self._store_failed,
-            free_bytes_min=settings.free_bytes_min,
+            settings.reserve_bytes,
         )
         self.senders = Senders(
             region=settings.region,
@@ -134,13 +135,13 @@ class Node:
         self._failure: StoreError | None = None
         self._control: ControlService | None = None
         if settings.name in settings.control_members:
-            machine = ControlMachine(ports.store, self._scheduler.call_soon)
+            machine = ControlMachine(ports.store, settings.region, settings.replicas)
             self.directory = machine.directory
             log = self._make_replica(0, settings.control_members, machine, suspect=False)
-            self._control = ControlService(machine, log, settings.region, self._send_to_region, ports.now_ms)
+            self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
-        self._handlers: dict[type, Callable[[Any, Any, Link], None]] = {
+        self._handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
             ReadItem: self._read_item,
             WriteItem: self._write_item,
             ReadRange: self._read_range,
@@ -164,6 +165,8 @@ class Node:
         self.directory.listen(lambda _, updates: self._scheduler.call_soon(lambda: self._follow(updates)))
         self._follow_all()
         self.engine.start()
+        if self.settings.control_members == (self.settings.name,):
+            self.engine.replicas[0].core.campaign(self.engine.now_us())  # nobody else to wait for
         self._scheduler.call_later(KICK_SECONDS, self._kick)
 
     def readiness(self) -> str | None:
@@ -300,10 +303,7 @@ class Node:
 
     def _voters(self, group: int) -> tuple[str, ...]:
         """The other voters of a group."""
-        if group == 0:
-            voters = self.settings.control_members
-        else:
-            voters = self.partitions[group].descriptor.replicas
+        voters = self.partitions[group].descriptor.replicas if group else self.settings.control_members
         return tuple(name for name in voters if name != self.settings.name)
 
     def _is_connected(self, name: str) -> bool:
@@ -454,7 +454,9 @@ class Node:
 
     def _control_updates(self, message: ControlUpdates, reply: Reply | None, link: Link) -> None:
         if self._control is None:
-            self.directory.receive(message.version, message.complete, message.updates)
+            self.directory.receive(message.version, message.complete, message.updates, message.after)
+            if self.directory.missed:
+                link.cast(Watch(self.directory.version))
 
     def _send_to_region(self, region: str, message: Any, done: Reply) -> None:
         link = self._ports.link_to_region(region)
@@ -475,7 +477,7 @@ class Node:
             return
         for member in settings.control_members:
             link = self._ports.links.get(member)
-            if link is not None and link.connected:
+            if link is not None and link.connected and self._kicks % 5 == 0:
                 link.call(message, lambda _: None, 2.0)
 
     # ---- the slow clock ----
@@ -488,8 +490,8 @@ class Node:
         for partition in self.partitions.values():
             partition.expire()
         self.senders.kick()
+        self._register()
         if self._kicks % 5 == 0:
-            self._register()
             self._report()
             if self._control is not None:
                 self._control.kick()
@@ -498,6 +500,7 @@ class Node:
         if self._kicks % 20 == 0:
             self._restore_leaders()
         if self._kicks % 600 == 0:
+            self._early.clear()
             self._purge_tombstones()
 
     def _trim_changes(self) -> None:

@@ -122,7 +122,7 @@ class PartitionMachine:
         else:
             batch.put(Family.DATA, self.prefix + mutation.key, record)
             stamp = int.from_bytes(record[1:9], "big")
-            self._clock.follow(stamp)
+            self._clock.witness(stamp)
             if record[0] & records.TOMBSTONE:
                 batch.put(Family.META, _tombstone_key(self.partition, stamp, mutation.key), b"")
             if mutation.log:
@@ -358,7 +358,7 @@ class Partition:
     def _next_stamp(self, current: bytes | None) -> int:
         now_ms = self._now_ms()
         if current is not None:
-            self._clock.follow(records.stamp_of(current))
+            self._clock.witness(records.stamp_of(current))
         return self._clock.tick(now_ms)
 
     def _answer_read(self, answer: Any, partition: int, reply: Reply) -> None:

@@ -31,8 +31,10 @@ class RaftLog:
         self._store = store
         self._group = group.to_bytes(8, "big")
         base = store.get(Family.META, b"raft/base/" + self._group)
+        self._base_index: int
+        self._base_term: int
         self._base_index, self._base_term = _PAIR.unpack(base) if base else (0, 0)
-        self._last_index = self._find_last_index()
+        self._last_index: int = self._find_last_index()
 
     @classmethod
     def exists(cls, store: Store, group: int) -> bool:

@@ -42,6 +42,9 @@ class Waker(Protocol):
 
     def writable(self) -> bool: ...
 
+    @property
+    def running(self) -> bool: ...
+
 
 class Replica:
     """`group` 0 is the control group, any other a partition. `suspect`: the group has formed before, but this
@@ -101,7 +104,7 @@ class Replica:
             done(True)
             return
         self._read_number += 1
-        if not self.core.read_index(self._read_number):
+        if not self._engine.running or not self.core.read_index(self._read_number):
             done(False)
             return
         self._reads[self._read_number] = done
@@ -150,13 +153,11 @@ class Replica:
             self.machine.written()
             self.core.applied_to(ready.committed[-1].index)
         for context, _ in ready.reads:
-            done = self._reads.pop(context, None)
-            if done is not None:
-                done(True)
+            self._reads.pop(context)(True)
+        for context in ready.reads_refused:
+            self._reads.pop(context)(False)
         if ready.leader_changed or self._serving != self.core.serves:
             self._serving = self.core.serves
-            if not self.core.is_leader:
-                self._refuse_reads()
             self.machine.leadership_changed()
 
     def truncate(self, batch: Batch) -> None:
@@ -169,7 +170,9 @@ class Replica:
 
     def close(self) -> None:
         """The replica leaves this node: nobody who waits here will get an answer from it."""
-        self._refuse_reads()
+        reads, self._reads = self._reads, {}
+        for read in reads.values():
+            read(False)
         waiting, self._waiting = self._waiting, {}
         for _, done, _ in waiting.values():
             done(fate_unknown())
@@ -197,8 +200,3 @@ class Replica:
             answers.append((done, Elsewhere(self.group, self.core.leader)))
             return
         answers.append((done, self.machine.apply(entry, command, batch)))
-
-    def _refuse_reads(self) -> None:
-        reads, self._reads = self._reads, {}
-        for done in reads.values():
-            done(False)
