@@ -16,6 +16,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from kvorum.replication.raft.core import Core, HardState, Ready, Settings
 from kvorum.replication.raft.messages import Entry, RaftMessage, VoteReply, VoteRequest
@@ -23,6 +24,20 @@ from kvorum.replication.raft.messages import Entry, RaftMessage, VoteReply, Vote
 MILLISECOND = 1_000
 SECOND = 1_000_000
 TICK_US = 50 * MILLISECOND
+
+
+FAULTS = (
+    "kill_one",
+    "bounce_one",
+    "pause_one",
+    "cut_links",
+    "cut_a_pair",
+    "lose_messages",
+    "slow_a_disk",
+    "transfer",
+    "transfer_under_fire",
+    "break_connection",
+)
 
 
 class Violation(AssertionError):
@@ -319,6 +334,7 @@ class Simulation:
         *,
         core_class: type[Core] = Core,
         size: int | None = None,
+        faults: tuple[str, ...] = (),
         fault_us: int = 6 * SECOND,
     ) -> None:
         self.seed = seed
@@ -343,6 +359,12 @@ class Simulation:
         self.loss = 0.0
         self.duplication = dice.choice((0.0, 0.05))
         self.delay_us_max = dice.choice((1, 5, 60)) * MILLISECOND
+        # With few writes a replica that is cut off stays fit to be elected: that is when leases are at stake.
+        self.write_share = dice.choice((1.0, 1.0, 0.03))
+        # Each seed has some kinds of fault only: all of them at once hide each other's consequences.
+        kinds = faults or tuple(dice.sample(FAULTS, dice.randrange(2, 7)))
+        self.faults: list[Callable[[], None]] = [getattr(self, kind) for kind in (*kinds, "mend_links")]
+        self.fault_interval_us_max = dice.choice((150, 600, 600, 1500)) * MILLISECOND
         self.is_faulty = True
         # The truth.
         self.committed: list[tuple[Entry, int]] = []  # entry of index i + 1, and the term that committed it
@@ -436,23 +458,8 @@ class Simulation:
         if not self.is_faulty:
             return
         dice = self.dice
-        dice.choice(
-            (
-                self.kill_one,
-                self.kill_one,
-                self.pause_one,
-                self.pause_one,
-                self.cut_links,
-                self.cut_links,
-                self.mend_links,
-                self.mend_links,
-                self.lose_messages,
-                self.slow_a_disk,
-                self.transfer,
-                self.break_connection,
-            )
-        )()
-        self.after(dice.randrange(20 * MILLISECOND, 600 * MILLISECOND), self.fault)
+        dice.choice(self.faults)()
+        self.after(dice.randrange(20 * MILLISECOND, self.fault_interval_us_max), self.fault)
 
     def some_process(self) -> Process:
         """Any, but a leader more often: that is where it hurts."""
@@ -462,7 +469,13 @@ class Simulation:
         return self.processes[self.dice.choice(self.names)]
 
     def kill_one(self) -> None:
-        process = self.some_process()
+        self.kill(self.some_process(), self.dice.choice((1, 50, 500, 1500)) * MILLISECOND)
+
+    def bounce_one(self) -> None:
+        """Dies, and is back before anyone notices."""
+        self.kill(self.processes[self.dice.choice(self.names)], self.dice.randrange(5 * MILLISECOND))
+
+    def kill(self, process: Process, down_us: int) -> None:
         if process.core is None:
             return
         process.crash()
@@ -471,10 +484,12 @@ class Simulation:
             if process.core is None:
                 process.start()
 
-        self.after(self.dice.choice((1, 50, 500, 1500)) * MILLISECOND, restart)
+        self.after(down_us, restart)
 
     def pause_one(self) -> None:
-        process = self.some_process()
+        self.pause(self.some_process())
+
+    def pause(self, process: Process) -> None:
         process.paused = True
         self.after(self.dice.choice((20, 300, 700, 2000)) * MILLISECOND, process.resume)
 
@@ -486,6 +501,11 @@ class Simulation:
             if other != victim and dice.random() < 0.8:
                 self.cut |= {(other, victim)} if inward else set()
                 self.cut |= {(victim, other)} if outward else set()
+
+    def cut_a_pair(self) -> None:
+        """These two do not hear each other; both hear the rest."""
+        one, other = self.some_process().name, self.dice.choice(self.names)
+        self.cut |= {(one, other), (other, one)}
 
     def mend_links(self) -> None:
         self.cut.clear()
@@ -505,6 +525,15 @@ class Simulation:
                     self.transfers += 1
                 process.look()
 
+    def transfer_under_fire(self) -> None:
+        """One end is paused, or cut off, at some moment of it."""
+        before = [p for p in self.processes.values() if p.core is not None and p.core.is_leader]
+        self.transfer()
+        for process in before:
+            transferee = process.core._transferee if process.core is not None else None
+            victim = process if transferee is None or self.dice.random() < 0.5 else self.processes[transferee]
+            self.after(self.dice.randrange(2 * self.delay_us_max), partial(self.pause, victim))
+
     def break_connection(self) -> None:
         process = self.some_process()
         if process.core is not None:
@@ -512,6 +541,7 @@ class Simulation:
 
     def heal(self) -> None:
         self.is_faulty = False
+        self.write_share = 1.0
         self.cut.clear()
         self.loss = 0.0
         self.delay_us_max = min(self.delay_us_max, 5 * MILLISECOND)
@@ -529,9 +559,10 @@ class Simulation:
             context = self.sequence
             data = bytes([context & 255]) * dice.choice((1, 20, 200))
             compacts = dice.random() < 0.05
+            writes = dice.choice((1, 1, 1, 5)) if dice.random() < self.write_share else 0
 
             def act() -> None:
-                for _ in range(dice.choice((1, 1, 1, 5))):
+                for _ in range(writes):
                     process.client_write(data)
                 process.client_lease_read()
                 process.client_index_read(context)

@@ -1,0 +1,1 @@
+"""Simulations: virtual time, seeded faults."""
