@@ -65,13 +65,15 @@ Page = Callable[[], PageAnswer]
 class HttpLimits:
     """`idle_seconds`: how long a connection may rest between requests; `request_seconds`: how much longer
     when a request has begun to arrive. `head_bytes_max` leaves out the read in which the head began, which is
-    bounded by the transport. `linger_seconds`: how long we go on discarding what a client sends
+    bounded by the transport. `arriving_bytes_max`: of all bodies that are arriving in several reads, over the
+    whole door. `linger_seconds`: how long we go on discarding what a client sends
     after its request was refused, so that it can read why. Times are kept to `tick_seconds`."""
 
     connections_max: int = 10_000
     pipelined_max: int = 64
     head_bytes_max: int = 65_536
     body_bytes_max: int = REQUEST_BYTES_MAX
+    arriving_bytes_max: int = 1 << 29
     idle_seconds: float = 60.0
     request_seconds: float = 120.0
     linger_seconds: float = 2.0
@@ -103,6 +105,7 @@ class HttpDoor:
         self.pages: dict[bytes, Page] = {b"/": lambda: healthy, b"/ping": lambda: healthy, **pages}
         self.stopping = False
         self.time = 0.0
+        self.arriving_bytes = 0
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -283,6 +286,7 @@ class _Connection(asyncio.Protocol):
         self._transport = _NO_TRANSPORT
         self._exchanges.clear()  # their answers will come, and find nobody
         self._held.clear()
+        self._drop_chunks()
         self._door.forget(self)
 
     def data_received(self, data: bytes) -> None:
@@ -354,6 +358,9 @@ class _Connection(asyncio.Protocol):
                 self._refuse_body()
         elif self._body:
             self._chunks.append(chunk)
+            self._door.arriving_bytes += len(chunk)
+            if self._door.arriving_bytes > self._door.limits.arriving_bytes_max and not self._deaf:
+                self._refuse(503, error_body(errors.service_unavailable()))
         else:
             self._body = chunk
 
@@ -363,7 +370,7 @@ class _Connection(asyncio.Protocol):
         body = self._body
         if self._chunks:
             body += b"".join(self._chunks)
-            self._chunks.clear()
+            self._drop_chunks()
         self._body = b""
         self._body_bytes = 0
         self._url = b""
@@ -466,11 +473,15 @@ class _Connection(asyncio.Protocol):
     def _refuse(self, status: int, body: bytes) -> None:
         """The last answer on this connection, when its turn comes; what the client still sends is dropped."""
         self._deaf = True
-        self._chunks.clear()
+        self._drop_chunks()
         exchange = _Exchange(self, None)
         exchange.closes = exchange.lingers = True
         self._exchanges.append(exchange)
         self.deliver(exchange, self.writer.response(status, body, keep_alive=False))
+
+    def _drop_chunks(self) -> None:
+        self._door.arriving_bytes -= sum(map(len, self._chunks))
+        self._chunks.clear()
 
     def _refuse_body(self) -> None:
         self._refuse(413, error_body(_TOO_LARGE))

@@ -42,7 +42,7 @@ from kvorum.control.messages import (
     WriteAnswer,
     WriteItem,
 )
-from kvorum.control.state import Command, Partition, Update
+from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update
 from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import Write
@@ -296,17 +296,25 @@ class Placement:
     # ---- the control group ---------------------------------------------------------------------------
 
     async def propose(self, command: Command) -> Proposed:
-        """A proposal that may have been made is not made again: InternalServerError says that."""
+        """A proposal that may have been made is made again only where the control group knows it by its
+        identity (a table's birth, a peer region's command); otherwise InternalServerError says so."""
+        repeatable = isinstance(command, CreateTable) or (
+            isinstance(command, DeleteTable) and command.origin != ""
+        )
         deadline = self.monotonic() + self.limits.request_seconds
         tried: set[str] = set()
         while True:
+            if self.monotonic() >= deadline:
+                raise errors.service_unavailable()
             link = self._control_link(tried)
             if link is None:
-                await self._pause(deadline)
+                await self._pause()
                 tried.clear()
                 continue
             tried.add(link.peer)
-            answer = await self._call(link, Propose(command), deadline - self.monotonic())
+            remaining = deadline - self.monotonic()
+            attempt_seconds = min(remaining, self.limits.strong_attempt_seconds) if repeatable else remaining
+            answer = await self._call(link, Propose(command), attempt_seconds)
             match answer:
                 case Proposed():
                     self._control_leader = link.peer
@@ -316,7 +324,7 @@ class Placement:
                     raise error_of(answer)
                 case Elsewhere():
                     self._control_leader = answer.leader
-                case LinkFailure(sent=False):
+                case LinkFailure(sent=sent) if repeatable or not sent:
                     self._control_leader = None
                 case _:
                     raise errors.internal_server_error()
@@ -354,9 +362,7 @@ class Placement:
             self._conditions.pop(changed, None)
         return condition()
 
-    async def _pause(self, deadline: float) -> None:
-        if self.monotonic() >= deadline:
-            raise errors.service_unavailable()
+    async def _pause(self) -> None:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self._clocks.call_later(PROBE_SECONDS, lambda: _finish(over))
         try:

@@ -133,6 +133,9 @@ class Service:
             await self._placement.wait_directory()
         except ApiError as error:
             request.conclude(error)
+        except asyncio.CancelledError:
+            request.conclude(errors.service_unavailable())
+            raise
         else:
             self._begin(request, operation, body)
 

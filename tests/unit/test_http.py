@@ -200,7 +200,7 @@ async def connect(port: int) -> Client:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the condition is the kernel's, not ours to signal
+    while not condition():
         await asyncio.sleep(0.001)
 
 
@@ -500,6 +500,32 @@ def test_many_requests_in_one_read_are_no_long_head() -> None:
     protocol.data_received(wire)
     protocol.data_received(request()[-5:])
     assert [reply.status for reply in transport.replies] == [200] * 21
+
+
+def test_heads_in_pieces_are_counted_one_by_one() -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=500)))
+    for _ in range(20):
+        wire = request()
+        for at in range(0, len(wire), 60):
+            protocol.data_received(wire[at : at + 60])
+    assert [reply.status for reply in transport.replies] == [200] * 20
+
+
+def test_bodies_that_arrive_are_bounded_over_the_whole_door() -> None:
+    door = make_door(limits=HttpLimits(arriving_bytes_max=1_000))
+    clients = [open_connection(door) for _ in range(3)]
+    for protocol, _ in clients:
+        protocol.data_received(request(Content_Length="1000", body=b"1"))
+        protocol.data_received(b"1" * 400)
+    assert [[reply.status for reply in transport.replies] for _, transport in clients] == [[], [], [503]]
+    clients[0][0].connection_lost(None)
+    protocol, transport = open_connection(door)
+    protocol.data_received(request(Content_Length="401", body=b"1"))
+    protocol.data_received(b"1" * 400)
+    clients[1][0].data_received(b"1" * 599)
+    assert [reply.status for reply in transport.replies] == [200]
+    assert [reply.status for reply in clients[1][1].replies] == [200]
+    assert door.arriving_bytes == 0
 
 
 def test_pipelined_requests_beyond_the_bound_wait_unexecuted() -> None:

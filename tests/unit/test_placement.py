@@ -32,7 +32,7 @@ from kvorum.control.messages import (
     WriteAnswer,
     WriteItem,
 )
-from kvorum.control.state import DeleteTable, NodeRecord, Partition, Update
+from kvorum.control.state import Command, CreateTable, DeleteTable, NodeRecord, Partition, Update
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import Put
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
@@ -549,11 +549,11 @@ def test_a_missed_change_is_asked_for() -> None:
 COMMAND = DeleteTable(name="T")
 
 
-def propose(region: Region, drive: Callable[[], None]) -> Any:
+def propose(region: Region, drive: Callable[[], None], command: Command = COMMAND) -> Any:
     """What `propose` returns or raises, when `drive` runs after it was sent."""
 
     async def main() -> Any:
-        task = asyncio.create_task(region.placement.propose(COMMAND))
+        task = asyncio.create_task(region.placement.propose(command))
         await asyncio.sleep(0)
         drive()
         for _ in range(200):
@@ -601,6 +601,24 @@ def test_a_proposal_that_may_have_been_made_is_not_repeated() -> None:
     region = Region()
     assert propose(region, lambda: region.links["a"].answer(PERHAPS_SENT)) == "InternalServerError"
     assert region.sent() == {"a": 1}
+
+
+def test_a_birth_is_proposed_again_because_the_control_group_knows_it() -> None:
+    region = Region()
+    birth = CreateTable(
+        name="N",
+        keys=region.table.keys,
+        table_uuid="u",
+        created_ms=0,
+        global_id="",
+        regions=(),
+        definition={},
+        partitions=1,
+    )
+    answers = iter([PERHAPS_SENT, PERHAPS_SENT, Proposed(1, [])])
+    for link in region.links.values():
+        link.script = lambda message: next(answers)
+    assert propose(region, lambda: None, birth) == Proposed(1, [])
 
 
 def test_a_proposal_nobody_takes_is_service_unavailable() -> None:
