@@ -48,6 +48,7 @@ def describe(
         "WarmThroughput": {
             "ReadUnitsPerSecond": WARM_READ_UNITS,
             "WriteUnitsPerSecond": WARM_WRITE_UNITS,
+            **definition.get("WarmThroughput", {}),
             "Status": "ACTIVE",
         },
     }

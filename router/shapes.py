@@ -12,6 +12,7 @@ calls anyway and which says the same things.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,10 +61,16 @@ class Faults:
             )
 
 
+SHOWN_CHARACTERS_MAX = 10_000
+"""An error does not send a whole batch back."""
+
+
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+        text = f"[{', '.join(map(_shown, value))}]"
+    else:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "…"
 
 
 Accept = Callable[[Any], bool]
@@ -135,6 +142,29 @@ def _inspect_element(shape: Shape, value: Any, path: Path, faults: Faults) -> No
         faults.add(path, None, "Member must not be null")
 
 
+ACCEPTED_MAX = 1_024
+"""Texts of one pattern that are remembered: mostly names of tables, and the same few again and again."""
+
+
+def _accept_pattern(low: int, high: int, pattern: str) -> Accept:
+    whole = re.compile(pattern).fullmatch
+    accepted: set[str] = set()
+
+    def accept(raw: Any) -> bool:
+        if type(raw) is not str:
+            return False
+        if raw in accepted:
+            return True
+        if not low <= len(raw) <= high or whole(raw) is None:
+            return False
+        if len(accepted) >= ACCEPTED_MAX:
+            accepted.clear()
+        accepted.add(raw)
+        return True
+
+    return accept
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string. `pattern` must match it whole; `pattern_shown` is what the message quotes, where AWS accepts
@@ -159,8 +189,7 @@ class Text:
         low, high = self.length_min, self.length_max if self.length_max is not None else 1 << 62
         if self.pattern is None:
             return lambda raw: type(raw) is str and low <= len(raw) <= high
-        whole = re.compile(self.pattern).fullmatch
-        return lambda raw: type(raw) is str and low <= len(raw) <= high and whole(raw) is not None
+        return _accept_pattern(low, high, self.pattern)
 
     def convert(self, raw: Any, *, element: bool) -> str:
         if isinstance(raw, str):
@@ -179,9 +208,13 @@ class Text:
         return f"Member must satisfy regular expression pattern: {self.pattern_shown or self.pattern}"
 
 
+_LARGEST = {"Integer": (1 << 31) - 1, "Long": (1 << 63) - 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number. `kind`: "Integer" or "Long"."""
+    """A whole number. `kind`: "Integer" (32 bits) or "Long" (64). Fractions are cut off; what is too large
+    becomes the largest of its kind."""
 
     kind: str = "Integer"
     least: int | None = None
@@ -193,15 +226,18 @@ class Whole:
         return "java.lang." + self.kind
 
     def accept(self) -> Accept:
-        low = self.least if self.least is not None else -(1 << 63)
-        high = self.most if self.most is not None else 1 << 63
+        largest = _LARGEST[self.kind]
+        low = self.least if self.least is not None else -largest
+        high = self.most if self.most is not None else largest
         return lambda raw: type(raw) is int and low <= raw <= high
 
     def convert(self, raw: Any, *, element: bool) -> int:
         if isinstance(raw, bool | str):
             raise errors.serialization(f"{_token(raw)} cannot be converted to {self.kind}")
         _refuse_collection(raw, self.java)
-        return int(raw // 1)
+        largest = _LARGEST[self.kind]
+        within: float = max(-largest, min(raw, largest))
+        return math.floor(within)
 
     def inspect(self, value: int, path: Path, faults: Faults) -> None:
         if self.least is not None and value < self.least:

@@ -19,6 +19,9 @@ Names = dict[str, str]
 Values = dict[str, AttributeValue]
 Projection = Callable[[Item], Item]
 
+IN_USE = (TableStatus.ACTIVE, TableStatus.UPDATING)
+"""A table in any other status serves no items."""
+
 _NAMES = "ExpressionAttributeNames"
 _VALUES = "ExpressionAttributeValues"
 _NO_NAMES: Names = {}
@@ -45,7 +48,7 @@ def table_in_use(text: str, directory: Directory) -> Table:
     table = directory.tables.get(text)
     if table is None:
         table = directory.tables.get(table_name(text))
-    if table is None or table.status is TableStatus.CREATING or table.status is TableStatus.DELETING:
+    if table is None or table.status not in IN_USE:
         raise errors.resource_not_found()
     return table
 

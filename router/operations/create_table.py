@@ -129,12 +129,21 @@ REQUEST = Request(
     )
 )
 
-_NOT_SERVED = ("LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+_NOT_SERVED = {
+    "LocalSecondaryIndexes": "secondary indexes",
+    "GlobalSecondaryIndexes": "secondary indexes",
+    "VectorIndexes": "vector indexes",
+    "ResourcePolicy": "resource policies",
+    "GlobalTableSourceArn": "copies of another account's tables",
+}
+"""A table without what its maker wanted of it would be worse than none."""
+
 _KEPT = (
     "AttributeDefinitions",
     "KeySchema",
     "ProvisionedThroughput",
     "OnDemandThroughput",
+    "WarmThroughput",
     "StreamSpecification",
     "SSESpecification",
     "Tags",
@@ -144,10 +153,11 @@ _KEPT = (
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
-    body = REQUEST.examine(body)
+    wanted = [thing for member, thing in _NOT_SERVED.items() if body.get(member)]
+    body = REQUEST.examine(body)  # what is kept must hold no unknown members
     _check_billing(body)
-    if any(body.get(member) for member in _NOT_SERVED):
-        raise errors.validation("Kvorum does not serve secondary indexes yet")
+    if wanted:
+        raise errors.validation(f"Kvorum does not serve {wanted[0]} yet")
     schema = definitions.key_schema(body["AttributeDefinitions"], body["KeySchema"])
     _check_stream(body)
     _check_tags(body)

@@ -20,7 +20,7 @@ from kvorum.model.table import KeySchema, Table
 from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
-from kvorum.router.operations.arguments import Projection
+from kvorum.router.operations.arguments import Projection, projection
 
 YIELD_EVERY = 256
 """Items parsed and filtered before other requests get the event loop."""
@@ -98,6 +98,18 @@ class Selection:
     report: Report
     strong: bool
 
+    @classmethod
+    def of(cls, body: Body, checked: Expressions) -> Selection:
+        """`checked`: the request's expressions. Raises ValidationException for AttributesToGet."""
+        return cls(
+            filter=body.get("FilterExpression"),
+            expressions=checked,
+            projection=projection(body, checked.names),
+            count_only=body.get("Select") == "COUNT",
+            report=capacity.report(body.get("ReturnConsumedCapacity")),
+            strong=body.get("ConsistentRead", False),
+        )
+
 
 def check_select(body: Body, *, prefix: str) -> None:
     """Raises ValidationException when Select does not go with the other parameters. `prefix`: what Query puts
@@ -169,7 +181,7 @@ async def render(table: Table, page: Page, selection: Selection) -> bytes:
 
 async def _select(records: list[bytes], selection: Selection) -> tuple[int, list[bytes]]:
     """How many items the filter keeps, and their JSON unless they are only counted."""
-    condition, projection = selection.filter, selection.projection
+    condition, kept = selection.filter, selection.projection
     names, placeholders = selection.expressions.names, selection.expressions.values
     count = 0
     items: list[bytes] = []
@@ -182,7 +194,7 @@ async def _select(records: list[bytes], selection: Selection) -> tuple[int, list
             continue
         count += 1
         if not selection.count_only:
-            items.append(json if projection is None else values.dumps(projection(item)))
+            items.append(json if kept is None else values.dumps(kept(item)))
     return count, items
 
 

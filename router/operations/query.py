@@ -9,10 +9,9 @@ from kvorum.model import errors, expressions, keys
 from kvorum.model.expressions import KeyRange
 from kvorum.model.requests import Expressions, Item
 from kvorum.model.table import Table
-from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members, page
-from kvorum.router.operations.arguments import ExpressionParameters, projection, table_in_use
+from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
 from kvorum.router.operations.page import Range, Selection
 from kvorum.router.shapes import Flag, Request, Structure, Text, required
 
@@ -62,26 +61,16 @@ async def run(body: Body, cluster: Cluster) -> bytes:
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     checked = EXPRESSIONS.read(body) if present else Expressions()
-    kept = projection(body, checked.names)
+    selection = Selection.of(body, checked)
     table = table_in_use(body["TableName"], cluster.directory)
     page.refuse_index(body)
     wanted = expressions.key_range(condition, table.keys, checked.names, checked.values)
-    kept_by: str | None = body.get("FilterExpression")
-    if kept_by is not None:
-        expressions.check_filter_without_keys(kept_by, checked.names, table.keys)
+    if selection.filter is not None:
+        expressions.check_filter_without_keys(selection.filter, checked.names, table.keys)
     reverse = body.get("ScanIndexForward", True) is False
     ranges = _ranges(cluster, table, wanted, start, reverse=reverse)
-    strong: bool = body.get("ConsistentRead", False)
     found = await page.read_page(
-        cluster, ranges, reverse=reverse, strong=strong, items_max=body.get("Limit", 0)
-    )
-    selection = Selection(
-        filter=kept_by,
-        expressions=checked,
-        projection=kept,
-        count_only=body.get("Select") == "COUNT",
-        report=capacity.report(body.get("ReturnConsumedCapacity")),
-        strong=strong,
+        cluster, ranges, reverse=reverse, strong=selection.strong, items_max=body.get("Limit", 0)
     )
     return await page.render(table, found, selection)
 

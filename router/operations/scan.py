@@ -13,10 +13,9 @@ from kvorum.model import errors, keys
 from kvorum.model.limits import SCAN_SEGMENTS_MAX
 from kvorum.model.requests import Expressions
 from kvorum.model.table import Table
-from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members, page
-from kvorum.router.operations.arguments import ExpressionParameters, projection, table_in_use
+from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
 from kvorum.router.operations.page import Range, Selection
 from kvorum.router.shapes import Flag, Request, Structure, Text, Whole, required
 
@@ -60,7 +59,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     start = page.read_start_key(body)
     segment, segments = _segment(body)
     checked = EXPRESSIONS.read(body) if present else Expressions()
-    kept = projection(body, checked.names)
+    selection = Selection.of(body, checked)
     table = table_in_use(body["TableName"], cluster.directory)
     page.refuse_index(body)
     lower, upper = _segment_tokens(segment, segments)
@@ -71,21 +70,9 @@ async def run(body: Body, cluster: Cluster) -> bytes:
             "Please use ExclusiveStartKey with correct Segment. "
             f"TotalSegments: {segments} Segment: {segment}"
         )
-    strong: bool = body.get("ConsistentRead", False)
+    ranges = _ranges(cluster, table, lower, upper, after)
     found = await page.read_page(
-        cluster,
-        _ranges(cluster, table, lower, upper, after),
-        reverse=False,
-        strong=strong,
-        items_max=body.get("Limit", 0),
-    )
-    selection = Selection(
-        filter=body.get("FilterExpression"),
-        expressions=checked,
-        projection=kept,
-        count_only=body.get("Select") == "COUNT",
-        report=capacity.report(body.get("ReturnConsumedCapacity")),
-        strong=strong,
+        cluster, ranges, reverse=False, strong=selection.strong, items_max=body.get("Limit", 0)
     )
     return await page.render(table, found, selection)
 

@@ -8,7 +8,7 @@ from kvorum.model import errors
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Cluster
 from kvorum.router.describe import describe
-from kvorum.router.operations.arguments import table_name
+from kvorum.router.operations.arguments import IN_USE, table_name
 
 
 def existing_table(text: str, cluster: Cluster) -> Table:
@@ -25,7 +25,7 @@ async def described(
 ) -> bytes:
     """An answer whose only member is the table's description with live counts; `status` overrides its own."""
     items = size = 0
-    if status is None and table.status is TableStatus.ACTIVE:
+    if status is None and table.status in IN_USE:
         live = await cluster.statistics(table)
         items, size = live.items, live.bytes
     description = describe(

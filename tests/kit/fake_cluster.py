@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import PageAnswer, Proposed, RecordAnswer, StatisticsAnswer, WriteAnswer
@@ -120,12 +121,9 @@ class FakeCluster:
         return partition
 
     def set_status(self, name: str, status: TableStatus) -> None:
-        old = self.directory.tables[name]
-        fields = {field: getattr(old, field) for field in Table.__struct_fields__}
+        table = replace(self.directory.tables[name], status=status)
         self._version += 1
-        self.directory.receive(
-            self._version, False, [Update("table", name, Table(**{**fields, "status": status}))]
-        )
+        self.directory.receive(self._version, False, [Update("table", name, table)])
 
     def add_table(self, name: str, schema: KeySchema, **members: Any) -> Table:
         """An active table, created as CreateTable would."""

@@ -102,7 +102,7 @@ def test_query_pages_add_up(
     cluster = cluster_with(whole)
     cluster.page_items_max = page_items_max
     low, high = map(Decimal, bounds)
-    placeholders = {":p": {"S": "a"}}
+    placeholders: dict[str, dict[str, Any]] = {":p": {"S": "a"}}
     if ":low" in condition:
         placeholders[":low"] = {"N": bounds[0]}
     if ":high" in condition:

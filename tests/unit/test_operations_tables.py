@@ -112,9 +112,11 @@ def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
     }
     tags = [{"Key": "Environment", "Value": "production"}]
     more = {"TableClass": "STANDARD_INFREQUENT_ACCESS", "SSESpecification": {"Enabled": True}, "Tags": tags}
-    cluster.call("CreateTable", **PAY, **kept, **more)
+    warm = {"ReadUnitsPerSecond": 15_000, "WriteUnitsPerSecond": 5_000}
+    cluster.call("CreateTable", **PAY, **kept, **more, WarmThroughput=warm)
     description = described(cluster)
     assert {name: description[name] for name in kept} == kept
+    assert description["WarmThroughput"] == {**warm, "Status": "ACTIVE"}
     assert description["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
     assert description["SSEDescription"] == {
         "Status": "ENABLED",
@@ -122,6 +124,12 @@ def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
         "KMSMasterKeyArn": "arn:aws:kms:eu-test-1:123456789012:alias/aws/dynamodb",
     }
     assert cluster.directory.tables["MyApp"].definition["Tags"] == tags
+
+
+def test_what_aws_does_not_know_is_not_kept(cluster: FakeCluster) -> None:
+    definitions = [{**definition, "Unknown": 1} for definition in PAY["AttributeDefinitions"]]
+    cluster.call("CreateTable", **{**PAY, "AttributeDefinitions": definitions})
+    assert described(cluster)["AttributeDefinitions"] == PAY["AttributeDefinitions"]
 
 
 def test_what_is_switched_off_is_not_described(cluster: FakeCluster) -> None:
@@ -209,6 +217,8 @@ _NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
         ),
         ({"GlobalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
         ({"LocalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
+        ({"VectorIndexes": [{}]}, "ValidationException: Kvorum does not serve vector indexes yet"),
+        ({"ResourcePolicy": "{}"}, "ValidationException: Kvorum does not serve resource policies yet"),
         (
             {"KeySchema": PAY["KeySchema"][:1]},
             _INVALID
