@@ -160,7 +160,7 @@ class Supervisor:
         """Say when every router is ready."""
         routers = [(region.name, router) for region in self._topology.regions for router in region.routers]
         for region, router in routers:
-            while not await asyncio.to_thread(_is_ready, f"http://{router.http}/readyz"):  # noqa: ASYNC110 - polls another process
+            while not await asyncio.to_thread(_is_ready, f"http://{router.http}/readyz"):
                 await asyncio.sleep(0.05)
             self._say(f"{region}: http://{router.http}  (gRPC {router.grpc})")
         self._say("ready")

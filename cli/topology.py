@@ -105,7 +105,14 @@ def parse(data: bytes, name: str) -> Topology:
             topology = msgspec.json.decode(data, type=Topology)
     except msgspec.DecodeError as error:
         raise TopologyError(f"{name}: {_one_line(error)}") from error
-    _check(topology, name)
+    return validated(topology, name)
+
+
+def validated(topology: Topology, name: str) -> Topology:
+    """The topology itself, or TopologyError. `name`: what the operator gave it with."""
+    problem = _problem(topology)
+    if problem:
+        raise TopologyError(f"{name}: {problem}")
     return topology
 
 
@@ -146,12 +153,6 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
-
-
-def _check(topology: Topology, name: str) -> None:
-    problem = _problem(topology)
-    if problem:
-        raise TopologyError(f"{name}: {problem}")
 
 
 def _problem(topology: Topology) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from kvorum.node.disk_guard import DiskGuard, Writes
 from kvorum.node.replica import Replica
-from kvorum.node.store import Store, StoreError
+from kvorum.node.store import Batch, Store, StoreError
 from kvorum.replication.raft.core import Ready
 from kvorum.replication.raft.messages import AppendRequest, RaftMessage
 
@@ -135,25 +135,11 @@ class Engine:
 
     def _pass(self) -> None:
         self._scheduled = False
-        if self._stopped:
-            return
-        if self._look_at_disk() is Writes.NONE:
-            return  # not even a vote fits; the next tick looks again
-        awake, self._awake = self._awake, []
+        if self._stopped or self._look_at_disk() is Writes.NONE:
+            return  # where not even a vote fits, the next tick looks again
         batch = self._store.batch()
-        taken: list[tuple[Replica, Ready]] = []
         answers: list[tuple[Callable[[Any], None], Any]] = []
-        send = self._send
-        for replica in awake:
-            replica.awake = False
-            core = replica.core
-            if not core.has_ready() or self.replicas.get(replica.group) is not replica:
-                continue
-            ready = core.ready()
-            for peer, message in ready.messages:
-                send(peer, message)
-            answers += replica.write_ready(ready, batch)
-            taken.append((replica, ready))
+        taken = self._take_ready(batch, answers)
         if len(batch):
             try:
                 self._store.write(batch)
@@ -165,15 +151,29 @@ class Engine:
             replica.after_write(ready)
             if ready.needs_sync:
                 self._unsynced.append((replica, ready))
-            elif ready.after_sync:
-                for peer, message in ready.after_sync:
-                    send(peer, message)
             if replica.core.has_ready():  # a batch cut at its cap
                 self.wake(replica)
         if self._unsynced and self._syncing is None:
             self._start_sync()  # before the answers: the disk works while they are made
         for done, answer in answers:
             done(answer)
+
+    def _take_ready(
+        self, batch: Batch, answers: list[tuple[Callable[[Any], None], Any]]
+    ) -> list[tuple[Replica, Ready]]:
+        """Take a Ready from every awake replica, send what need not wait, and fill the batch."""
+        awake, self._awake = self._awake, []
+        taken: list[tuple[Replica, Ready]] = []
+        send = self._send
+        for replica in awake:
+            replica.awake = False
+            if replica.core.has_ready() and self.replicas.get(replica.group) is replica:
+                ready = replica.core.ready()
+                for peer, message in ready.messages:
+                    send(peer, message)
+                answers += replica.write_ready(ready, batch)
+                taken.append((replica, ready))
+        return taken
 
     def _start_sync(self) -> None:
         self._syncing, self._unsynced = self._unsynced, []

@@ -141,7 +141,7 @@ class Node:
             self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
-        self._handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
+        handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
             ReadItem: self._read_item,
             WriteItem: self._write_item,
             ReadRange: self._read_range,
@@ -154,10 +154,18 @@ class Node:
             Watch: self._to_control,
             NodeReport: self._to_control,
             Leading: lambda message, reply, link: None,
-        } | dict.fromkeys(
-            (AppendRequest, AppendReply, Heartbeat, HeartbeatReply, VoteRequest, VoteReply, TimeoutNow),
-            self._step_raft,
-        )
+        }
+        for kind in (
+            AppendRequest,
+            AppendReply,
+            Heartbeat,
+            HeartbeatReply,
+            VoteRequest,
+            VoteReply,
+            TimeoutNow,
+        ):
+            handlers[kind] = self._step_raft
+        self._handlers = handlers
 
     # ---- life ----
 
@@ -373,6 +381,7 @@ class Node:
         )
         self.partitions[descriptor.id] = partition
         machine.on_leadership = lambda: self._leadership_changed(partition)
+        machine.on_written = lambda: self._applied(partition)
         if not known and descriptor.preferred_leader == self.settings.name:
             replica.core.campaign(self.engine.now_us())
             self.engine.wake(replica)
@@ -399,6 +408,11 @@ class Node:
         except StoreError as error:
             self.engine.stop()
             self._store_failed(error)
+
+    def _applied(self, partition: Partition) -> None:
+        partition.catch_up()
+        if partition.log_changes:
+            self.senders.written(partition)
 
     def _leadership_changed(self, partition: Partition) -> None:
         partition.leadership_changed()

@@ -176,7 +176,6 @@ class Partition:
         self._overlay: dict[bytes, tuple[int, bytes | None]] = {}
         self._overlay_term = 0
         self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
-        machine.on_written = self._catch_up
         self.lost_merges = 0
 
     @property
@@ -220,7 +219,7 @@ class Partition:
     def expire(self) -> None:
         """Eventual reads that waited for a lagging replica long enough are answered with what there is."""
         if self._behind:
-            self._catch_up(self._now_ms())
+            self.catch_up(self._now_ms())
 
     # ---- writes ----
 
@@ -407,7 +406,8 @@ class Partition:
     def _when_applied(self, index: int, read: Callable[[], None]) -> None:
         self._behind.append((index, self._now_ms() + 100, read))
 
-    def _catch_up(self, now_ms: int = 0) -> None:
+    def catch_up(self, now_ms: int = 0) -> None:
+        """The machine has written: forget what is no longer pending, read what waited for it."""
         overlay = self._overlay
         applied = self.machine.applied
         if overlay:
