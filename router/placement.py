@@ -178,6 +178,8 @@ class Placement:
             return f"no node of {self._region} is connected"
         if self._directory.version < 0:
             return f"waiting for the control group: no node of {self._region} has sent the directory"
+        if not self._directory.nodes:
+            return f"waiting for the control group: no node of {self._region} has registered yet"
         return None
 
     # ---- what nodes push -----------------------------------------------------------------------------
