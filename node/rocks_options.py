@@ -22,9 +22,10 @@ _VERSION: Final = """\
 """
 
 # allow_fallocate: preallocation hides free space, and made no sync faster (ext4, 210 µs either way).
-# db_write_buffer_size: one budget for the memtables of all families; above it they are flushed, together.
-# level0_*: throttling by RocksDB would stop the event loop, so it comes late and is_congested comes first.
-# max_bytes_for_level_base: about what four flushes bring, since the families share the write buffer.
+# write_buffer_size: whichever family reaches it first has all of them flushed. Not db_write_buffer_size, which
+#   counts memtables whose flush has failed and then starts a new one with every write.
+# max_write_buffer_number, level0_*: RocksDB throttles late; is_congested comes first.
+# max_bytes_for_level_base: what level 0 holds when it is compacted, four flushes.
 # max_open_files: below the usual limit of 1024 descriptors, with room for sockets and a second store.
 # Logs of RocksDB's doings: warnings and worse, in at most 4 files of 1 MiB.
 _DATABASE: Final = """\
@@ -41,7 +42,6 @@ _DATABASE: Final = """\
   max_background_jobs=2
   max_open_files={max_open_files}
   max_file_opening_threads=2
-  db_write_buffer_size={write_buffer_bytes}
   max_manifest_file_size=16777216
   stats_dump_period_sec=0
   stats_persist_period_sec=0
@@ -52,10 +52,10 @@ _DATABASE: Final = """\
 
 _FAMILY: Final = """\
 [CFOptions "{name}"]
-  write_buffer_size={write_buffer_bytes}
-  max_write_buffer_number=8
+  write_buffer_size={family_buffer_bytes}
+  max_write_buffer_number={memtables_stop}
   compression=kLZ4Compression
-  max_bytes_for_level_base=134217728
+  max_bytes_for_level_base={level_base_bytes}
   target_file_size_base=33554432
   level0_slowdown_writes_trigger={level0_files_slow}
   level0_stop_writes_trigger={level0_files_stop}
@@ -87,8 +87,14 @@ _FAMILIES: Final = {
     Family.META: (_POINT_READS, _POINT_TABLE),
 }
 
+# A write of an item goes to the log, the items and the changes in about equal parts, and little to META.
+_FAMILIES_THAT_GROW: Final = 3
+_LEVEL_BASE_BYTES_MIN: Final = 16 << 20
+
 LEVEL0_FILES_SLOW: Final = 48
 _LEVEL0_FILES_STOP: Final = 64
+# Memtables of a family that wait to be flushed; RocksDB begins to throttle at one less.
+_MEMTABLES_STOP: Final = 6
 
 
 def load_options(
@@ -98,14 +104,16 @@ def load_options(
 
     Raises OSError if the text cannot be written.
     """
-    text = _VERSION + _DATABASE.format(write_buffer_bytes=write_buffer_bytes, max_open_files=max_open_files)
+    text = _VERSION + _DATABASE.format(max_open_files=max_open_files)
     # RocksDB wants this family to exist and to come first; nothing is kept in it.
-    text += '[CFOptions "default"]\n[TableOptions/BlockBasedTable "default"]\n'
+    text += '[CFOptions "default"]\n  write_buffer_size=65536\n[TableOptions/BlockBasedTable "default"]\n'
     for family in Family:
         more, table = _FAMILIES[family]
         text += _FAMILY.format(
             name=family.name.lower(),
-            write_buffer_bytes=write_buffer_bytes,
+            family_buffer_bytes=write_buffer_bytes // _FAMILIES_THAT_GROW,
+            memtables_stop=_MEMTABLES_STOP,
+            level_base_bytes=max(_LEVEL_BASE_BYTES_MIN, 4 * write_buffer_bytes // _FAMILIES_THAT_GROW),
             level0_files_slow=LEVEL0_FILES_SLOW,
             level0_files_stop=_LEVEL0_FILES_STOP,
             more=more,

@@ -14,8 +14,8 @@ write or a sync has failed, every later one is refused with the same kind of err
 RocksDB might do by itself, what is on the disk stays a prefix of what was written.
 
 **A full disk,** tried with RocksDB 9.8: an append to the log that fails is fatal to all later writes until the
-database is opened again; a failed flush of a memtable stops writes and ends by itself only when a whole
-memtable's worth is free, looked at every 5 s. Reads go on in both states. Closing and opening again after space
+database is opened again; a failed flush of a memtable stops writes too (or leaves them waiting for ever, see
+`_UNDELAYED`) and ends by itself only when a whole memtable's worth is free, looked at every 5 s. Reads go on. Closing and opening again after space
 has come back works in both, keeps every synced write, and takes 10–80 ms; so that is the one procedure (see
 `store`). Compactions that run out of space stop no writes and are tried again by RocksDB. There is no ballast
 file to delete in need: while another process takes every byte that is freed, it would only be eaten too.
@@ -34,7 +34,7 @@ from threading import Lock
 from typing import Final
 from weakref import WeakSet
 
-from rocksdict import ColumnFamily, DbClosedError, Rdict, RdictIter, ReadOptions, WriteBatch
+from rocksdict import ColumnFamily, DbClosedError, Rdict, RdictIter, ReadOptions, WriteBatch, WriteOptions
 
 from kvorum.node.rocks_options import LEVEL0_FILES_SLOW, load_options
 from kvorum.node.store import (
@@ -55,7 +55,12 @@ _WRITE_BUFFER_BYTES_MIN: Final = 1 << 20
 _WRITE_BUFFER_OF_DISK: Final = 32
 # Half of what makes RocksDB throttle: time for the callers to notice.
 _CONGESTED_LEVEL0_FILES: Final = LEVEL0_FILES_SLOW // 2
-_CONGESTED_MEMTABLES: Final = 4
+_CONGESTED_MEMTABLES: Final = 2
+
+# A write that RocksDB would delay, or block until background work is done, fails instead: it would wait with the
+# interpreter's lock held, and behind a failed flush for ever.
+_UNDELAYED: Final = WriteOptions()
+_UNDELAYED.no_slowdown = True
 
 _Scan = Generator[tuple[bytes, bytes], None, bool]
 
@@ -69,8 +74,9 @@ def open_rocks_store(
 ) -> RocksStore:
     """Open the store in the directory `path`, or make it there, durably.
 
-    `write_buffer_bytes`: what all memtables may hold before they are flushed, and about what a restart after a
-    crash replays; by default 64 MiB, or 1/32 of a disk that is smaller than 2 GiB. Memory is taken as it is used.
+    `write_buffer_bytes`: about what all memtables hold before they are flushed, and what a restart after a crash
+    replays (6 ms/MiB); by default 64 MiB, or 1/32 of a disk that is smaller than 2 GiB. Memory is taken as it is
+    used.
 
     Raises StoreDirectoryError, StoreLockedError, StoreFullError, StoreBrokenError, each with one line for the
     operator.
@@ -134,7 +140,7 @@ class RocksStore:
         if self._failure is not None:
             raise _again(self._failure)
         try:
-            self._database.write(batch.raw)
+            self._database.write(batch.raw, _UNDELAYED)
         except Exception as error:
             self._failure = _translated(error)
             raise self._failure from error
@@ -327,6 +333,9 @@ def _translated(error: Exception) -> StoreError:
     words = str(error)
     if "No space left" in words or "Disk quota exceeded" in words:
         return StoreFullError(words)
+    if "Write stall" in words:
+        # Nobody heeded is_congested, or flushes cannot finish for lack of space: the cure is the same.
+        return StoreFullError("the disk is too far behind to take more writes")
     return StoreBrokenError(words)
 
 

@@ -111,7 +111,10 @@ class Store(Protocol):
         ...
 
     def is_congested(self) -> bool:
-        """Background work is so far behind that writes are about to stall: take no new ones."""
+        """Background work is so far behind that writes are about to fail: take no new ones, pause bulk loads.
+
+        An engine that is written to regardless raises StoreFullError in the end.
+        """
         ...
 
     def reopen(self) -> None:

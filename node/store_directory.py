@@ -28,7 +28,8 @@ _MARK: Final = struct.Struct(">QI")
 
 
 def prepare_directory(path: Path) -> None:
-    """Make `path` a durable store directory of this format, or find that it is one.
+    """Make `path` a durable store directory of this format, or find that it is one. Whether it may be written to
+    is found out by what opens files in it.
 
     Raises StoreDirectoryError (not usable, not ours, of another format) or StoreFullError.
     """
@@ -44,10 +45,6 @@ def prepare_directory(path: Path) -> None:
         _check_format(path)
         _make_durable_directory(path / "db")
         _make_durable_directory(path / "options")
-        if not os.access(path / "db", os.W_OK | os.X_OK):
-            raise StoreDirectoryError(
-                f"{path / 'db'} is not writable: give it to the user that runs the node"
-            )
 
 
 def _check_format(path: Path) -> None:
