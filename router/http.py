@@ -290,20 +290,21 @@ class _Connection(asyncio.Protocol):
         self._door.forget(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        while data and not self._deaf:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserCallbackError as error:
+                self._our_fault(error)
+            except httptools.HttpParserError:
+                if not self._deaf:  # what follows a last request is nobody's business
+                    self._refuse(400, b"")
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._decline_upgrade(data[upgrade.args[0] :])
+                continue
+            else:
+                if self._url and not self._head_done:
+                    self._count_head(len(data))
             return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            self._our_fault(error)
-        except httptools.HttpParserError:
-            if not self._deaf:  # what follows a last request is nobody's business
-                self._refuse(400, b"")
-        except httptools.HttpParserUpgrade as upgrade:
-            self._decline_upgrade(data[upgrade.args[0] :])
-        else:
-            if self._url and not self._head_done:
-                self._count_head(len(data))
 
     def eof_received(self) -> bool:
         """A client that has half-closed still gets what it asked for."""
@@ -453,18 +454,18 @@ class _Connection(asyncio.Protocol):
         if self._head_bytes > self._door.limits.head_bytes_max:
             self._refuse(431, b"")
 
-    def _decline_upgrade(self, following: bytes) -> None:
-        """Some clients offer HTTP/2 with every request. The parser then stops at the end of the head: have
-        the same request read again without the offer."""
+    def _decline_upgrade(self, following: bytes) -> bytes:
+        """Some clients offer HTTP/2 with every request. The parser then stops at the end of the head: what is
+        to be read instead is the same request without the offer."""
         head = self._head
         if head is None or head.method == b"CONNECT":
             self._refuse(400, b"")
-            return
+            return b""
         self._headers.clear()
         self._url = b""
         self._head = None
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(head.without_upgrade() + following)
+        return head.without_upgrade() + following
 
     def _page(self, path: bytes) -> PageAnswer:
         page = self._door.pages.get(path)

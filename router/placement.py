@@ -23,7 +23,6 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import (
     ControlUpdates,
     Elsewhere,
-    Hello,
     Leading,
     MergeItems,
     PageAnswer,
@@ -193,8 +192,6 @@ class Placement:
                 self._directory.receive(message.version, message.complete, message.updates, message.after)
                 if self._directory.missed:
                     link.cast(Watch(self._directory.version))
-            case Hello():
-                self.connected(link)
             case _:
                 if reply is not None:
                     error = errors.unknown_operation()

@@ -347,6 +347,18 @@ def test_what_follows_a_declined_upgrade_is_read() -> None:
         assert [reply.body for reply in replies] == [b'{"a":1}', b"2"]
 
 
+def test_offers_of_another_protocol_without_end() -> None:
+    offer = request("PutItem", b"1", Connection="Upgrade", Upgrade="h2c")
+    assert len(answer_to(offer * 700)) == 700
+
+
+def test_a_tunnel_is_refused() -> None:
+    protocol, transport = open_connection(make_door())
+    protocol.data_received(b"CONNECT there:1 HTTP/1.1\r\n\r\n")
+    assert [reply.status for reply in transport.replies] == [400]
+    assert transport.half_closed
+
+
 # ---- which error comes first -------------------------------------------------------------------------
 
 

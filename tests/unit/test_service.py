@@ -22,6 +22,7 @@ from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.router.answers import error_body, error_of
 from kvorum.router.calls import Body, Cluster, ReadCall, WriteCall
 from kvorum.router.placement import Clocks, Placement
+from kvorum.router.router import Router, RouterPorts, RouterSettings
 from kvorum.router.service import Service
 
 TABLE = Table(
@@ -262,6 +263,38 @@ def test_stop_ends_what_still_runs() -> None:
         ((status, _),) = bench.responses
         assert status == 500
         assert bench.service.in_flight == 0
+
+    asyncio.run(main())
+
+
+# ---- the composed router -----------------------------------------------------------------------------
+
+
+def test_a_router_says_whether_it_is_ready() -> None:
+    async def page(port: int, path: str) -> tuple[int, bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        return int(head.split()[1]), body
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ports = RouterPorts(
+            links={},
+            clocks=Clocks(loop.time, lambda: 0, lambda: "uuid", loop.call_later),
+            entropy=bytes,
+            observe=lambda operation, code, seconds: None,
+            metrics=lambda: b"kvorum_up 1\n",
+        )
+        router = Router(RouterSettings(region="here"), ports)
+        port = await router.start("127.0.0.1", 0)
+        assert await page(port, "/healthz") == (200, b"ok\n")
+        assert await page(port, "/readyz") == (503, b"no node of here is connected\n")
+        assert await page(port, "/metrics") == (200, b"kvorum_up 1\n")
+        assert {"GetItem", "PutItem", "Query", "CreateTable"} <= router.service.operations
+        await router.stop(1.0)
+        assert router.readiness() == "stopping"
 
     asyncio.run(main())
 
