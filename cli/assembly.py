@@ -44,7 +44,7 @@ def node_settings(region: RegionEntry, entry: NodeEntry) -> NodeSettings:
         region=region.name,
         address=entry.wire,
         control_members=region.control_members,
-        replicas=3 if len(region.nodes) >= 3 else 1,
+        replicas=region.replicas,
         raft=Settings(),
     )
 
@@ -165,6 +165,7 @@ def build_router(
         zone=entry.zone,
         initial_partitions=topology.initial_partitions,
         table_regions=topology.region_names if several else (),
+        zones_min=region.replicas,
     )
     clocks = Clocks(
         monotonic=time.monotonic,

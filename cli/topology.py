@@ -55,6 +55,11 @@ class RegionEntry(Struct, kw_only=True, forbid_unknown_fields=True):
         return names[:CONTROL_MEMBERS_MAX] if len(names) >= CONTROL_MEMBERS_MAX else names[:1]
 
     @property
+    def replicas(self) -> int:
+        """Copies of every partition."""
+        return 3 if len(self.nodes) >= 3 else 1
+
+    @property
     def addresses(self) -> list[str]:
         """Every address that the file gives."""
         given = [address for node in self.nodes for address in (node.wire, node.metrics)]

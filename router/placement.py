@@ -114,6 +114,7 @@ class Placement:
         limits: PlacementLimits | None = None,
         initial_partitions: int = 1,
         table_regions: tuple[str, ...] = (),
+        zones_min: int = 1,
     ) -> None:
         self._region = region
         self._account = account
@@ -125,6 +126,7 @@ class Placement:
         self.limits = limits or PlacementLimits()
         self._initial_partitions = initial_partitions
         self._table_regions = table_regions
+        self._zones_min = zones_min
         self._routes: dict[int, _Route] = {}
         self._parked: dict[int, _Route] = {}  # the routes where somebody waits
         self._waiting = 0
@@ -177,8 +179,9 @@ class Placement:
             return f"no node of {self._region} is connected"
         if self._directory.version < 0:
             return f"waiting for the control group: no node of {self._region} has sent the directory"
-        if not self._directory.nodes:
-            return f"waiting for the control group: no node of {self._region} has registered yet"
+        zones = {node.zone for node in self._directory.nodes.values()}
+        if len(zones) < self._zones_min:
+            return f"waiting for nodes of {self._region}: {len(zones)} of {self._zones_min} zones have one"
         return None
 
     # ---- what nodes push -----------------------------------------------------------------------------

@@ -19,13 +19,15 @@ _TEXT = b"text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
-    """`zone`: the router's own, "" for none. `initial_partitions` and `table_regions`: see router/calls."""
+    """`zone`: the router's own, "" for none. `initial_partitions` and `table_regions`: see router/calls. `zones_min`: zones
+    that must have a node before tables can be placed: one for each replica."""
 
     region: str
     account: str = "123456789012"
     zone: str = ""
     initial_partitions: int = 1
     table_regions: tuple[str, ...] = ()
+    zones_min: int = 1
     in_flight_max: int = 10_000
     http: HttpLimits = field(default_factory=HttpLimits)
     placement: PlacementLimits = field(default_factory=PlacementLimits)
@@ -61,6 +63,7 @@ class Router:
             limits=settings.placement,
             initial_partitions=settings.initial_partitions,
             table_regions=settings.table_regions,
+            zones_min=settings.zones_min,
         )
         items: dict[str, ItemOperation] = {**READS, **WRITES}
         self.service = Service(

@@ -75,7 +75,7 @@ class Session:
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             message: Any = await self._context.read()
-            if message is grpc.aio.EOF:
+            if not isinstance(message, pb.SessionRequest):  # grpc.aio.EOF: the client has closed its side
                 return
             # No await before the last call is begun: a cancelled reader has begun all of a message or nothing.
             for call in message.calls:

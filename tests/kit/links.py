@@ -76,6 +76,10 @@ class VirtualLoop:
             self._step()
         self._now = end
 
+    def stand_still(self, seconds: float) -> None:
+        """Time passes and nothing runs, as when the process is stopped."""
+        self._now += seconds
+
     def run_until(self, condition: Callable[[], bool], seconds_max: float) -> bool:
         """Run event by event until `condition` holds. False when it did not within `seconds_max`."""
         end = self._now + seconds_max
@@ -88,7 +92,7 @@ class VirtualLoop:
     def _step(self) -> None:
         when, _, timer = heapq.heappop(self._events)
         if timer.callback is not None:
-            self._now = when
+            self._now = max(self._now, when)
             timer.callback(*timer.arguments)
 
 
