@@ -288,6 +288,7 @@ class _Connection(asyncio.Protocol):
         self._held.clear()
         self._drop_chunks()
         self._door.forget(self)
+        del self._parser  # it holds our callbacks: a cycle that only the collector would end
 
     def data_received(self, data: bytes) -> None:
         while data and not self._deaf:

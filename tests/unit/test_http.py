@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import re
 import socket
+import weakref
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
@@ -596,6 +598,20 @@ def test_an_answer_for_a_client_that_has_gone_is_dropped() -> None:
     for respond in service.held:
         respond(200, b"{}")
     assert transport.written == b""
+
+
+def test_a_connection_that_has_gone_is_freed_without_the_collector() -> None:
+    door = make_door()
+    protocol, _ = open_connection(door)
+    protocol.data_received(STREAM + request()[:30])
+    gone = weakref.ref(protocol)
+    gc.disable()
+    try:
+        protocol.connection_lost(None)
+        del protocol
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_mistake_of_ours_costs_only_the_connection(caplog: pytest.LogCaptureFixture) -> None:
