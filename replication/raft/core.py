@@ -19,7 +19,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Protocol
 
-from kvorum.replication.raft.log import Log, LogLostError
+from kvorum.replication.raft.log import ENTRY_OVERHEAD_BYTES, Log, LogLostError
 from kvorum.replication.raft.messages import (
     AppendReply,
     AppendRequest,
@@ -240,7 +240,6 @@ class Core:
         """The new entry's index. None is a definite refusal; `refusal()` says which."""
         if self.refusal() is not None:
             return None
-        self._uncommitted_bytes += len(data)
         return self._append(EntryKind.COMMAND, data)
 
     def read_index(self, context: int) -> bool:
@@ -399,10 +398,10 @@ class Core:
         )
 
     def _take_committed(self) -> list[Entry]:
-        committed, _ = self._log.take_committed(self._settings.apply_bytes_max)
-        if self._uncommitted_bytes:
-            ours = sum(len(entry.data) for entry in committed if entry.term == self.term)
-            self._uncommitted_bytes = max(0, self._uncommitted_bytes - ours)
+        committed, weight = self._log.take_committed(self._settings.apply_bytes_max)
+        if self.role is Role.LEADER and committed[-1].index >= self._term_first_index:
+            # Older terms' entries in the same batch were not counted: at most once a term, a little too much.
+            self._uncommitted_bytes = max(0, self._uncommitted_bytes - weight)
         return committed
 
     # Leading: what is sent, decided once per Ready so that news of one pass share a message
@@ -416,14 +415,30 @@ class Core:
             self._heartbeat_due = False
             self._heartbeat_elapsed_ticks = 0
             self._send_heartbeats(messages)
+        self._send_appends(messages)
+
+    def _send_appends(self, messages: list[tuple[str, RaftMessage]]) -> None:
+        """Both followers of a healthy group get one and the same object: they need the same entries."""
+        last_index = self._log.last_index
+        commit_index = self._log.commit_index
+        first = end = -1
         request: AppendRequest | None = None
+        weight = 0
         for peer in self._peers:
             progress = self._progress[peer]
             while (upper := self._append_until(progress)) is not None:
-                request = self._append_request(progress, upper, request)
+                if first != progress.next or end != upper:
+                    first, end = progress.next, upper
+                    request, weight = self._append_request(first, end)
                 if request is None:
+                    progress.stop_lacking()
                     break
                 messages.append((peer, request))
+                sent_index = first - 1 + len(request.entries)
+                progress.commit_sent = min(commit_index, sent_index)
+                progress.sent(sent_index, weight)
+                if sent_index == last_index:
+                    break
 
     def _send_heartbeats(self, messages: list[tuple[str, RaftMessage]]) -> None:
         heartbeat: Heartbeat | None = None
@@ -458,45 +473,36 @@ class Core:
         has_news = progress.commit_sent < commit_index and progress.commit_sent < first - 1
         return first if has_news or progress.check_due else None
 
-    def _append_request(
-        self, progress: Progress, upper: int, previous: AppendRequest | None
-    ) -> AppendRequest | None:
-        """`previous`, the request built just before, is sent again where it says the same: both followers of
-        a healthy group get one object. None: the log no longer reaches back far enough."""
+    def _append_request(self, first: int, upper: int) -> tuple[AppendRequest | None, int]:
+        """With entries first <= index < upper, or fewer, and their weight. None: the log no longer reaches
+        back that far."""
         log = self._log
-        previous_index = progress.next - 1
-        previous_term = log.term(previous_index)
+        previous_term = log.term(first - 1)
+        if previous_term is None:
+            return None, 0
         entries: list[Entry] = []
         weight = 0
-        if previous_term is not None and upper > progress.next:
-            entries, weight = log.cut(progress.next, upper, self._settings.append_bytes_max)
-        if previous_term is None or (upper > progress.next and not entries):
-            progress.stop_lacking()
-            return None
-        last_index = previous_index + len(entries)
-        progress.commit_sent = min(log.commit_index, last_index)
-        progress.sent(last_index, weight)
-        if (
-            previous is not None
-            and previous.previous_index == previous_index
-            and len(previous.entries) == len(entries)
-        ):
-            return previous
-        return AppendRequest(
+        if upper > first:
+            entries, weight = log.cut(first, upper, self._settings.append_bytes_max)
+            if not entries:
+                return None, 0
+        request = AppendRequest(
             self.group,
             self.name,
             self.term,
-            previous_index,
+            first - 1,
             previous_term,
             entries,
             log.commit_index,
             self.shared_index,
             self._now_us,
         )
+        return request, weight
 
     def _append(self, kind: EntryKind, data: bytes) -> int:
         index = self._log.last_index + 1
         self._log.append(Entry(index, self.term, kind, data))
+        self._uncommitted_bytes += len(data) + ENTRY_OVERHEAD_BYTES
         self._dirty = True
         return index
 

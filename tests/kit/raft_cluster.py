@@ -46,6 +46,7 @@ class Cluster:
         self.refused_reads: list[tuple[str, int]] = []
         self.cores: dict[str, Core] = {}
         self.watch: Callable[[str, Ready], None] = lambda name, ready: None
+        self.overhear: Callable[[Envelope], None] = lambda envelope: None
         for name in self.names:
             self.restart(name)
 
@@ -138,11 +139,16 @@ class Cluster:
 
     def deliver(self, wanted: Callable[[Envelope], bool] = lambda envelope: True) -> int:
         """What is on the wire now, and wanted; how many."""
-        moving = [envelope for envelope in self.wire if wanted(envelope)]
-        self.wire = [envelope for envelope in self.wire if not wanted(envelope)]
-        for envelope in moving:
-            self.cores[envelope.to].step(envelope.message, self.now_us)
-        return len(moving)
+        waiting, self.wire = self.wire, []
+        delivered = 0
+        for envelope in waiting:
+            if wanted(envelope):
+                delivered += 1
+                self.overhear(envelope)
+                self.cores[envelope.to].step(envelope.message, self.now_us)
+            else:
+                self.wire.append(envelope)
+        return delivered
 
     def settle(self) -> None:
         for _ in range(10_000):

@@ -298,7 +298,7 @@ def test_the_shared_prefix_can_be_truncated_everywhere() -> None:
 
 
 def test_the_uncommitted_are_limited() -> None:
-    cluster = Cluster(settings=Settings(uncommitted_bytes_max=250))
+    cluster = Cluster(settings=Settings(uncommitted_bytes_max=450))
     core = cluster.elect("a")
     assert [core.propose(bytes(100)) for _ in range(4)] == [2, 3, 4, None]
     assert core.refusal() is Refusal.TOO_MUCH_UNCOMMITTED
