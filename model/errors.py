@@ -57,7 +57,7 @@ def unknown_operation() -> ApiError:
 def missing_authentication_token() -> ApiError:
     return ApiError(
         _SERVICE + "MissingAuthenticationTokenException",
-        "Request must contain either a valid (registered) AWS access key ID or X.509 certificate.",
+        "Request is missing Authentication Token",
     )
 
 
