@@ -19,11 +19,12 @@ from typing import Final
 
 from kvorum.node.store import Store
 
-RESERVE_BYTES: Final = 64 << 20
-# Of disks too small for RESERVE_BYTES; more than the engine's write buffer, which is 1/32 of such a disk.
-_RESERVE_OF_DISK: Final = 20
+# What the engine's largest compaction writes, see rocks_options: its failure would end in StoreFullError too.
+RESERVE_BYTES: Final = 256 << 20
+# Of disks too small for that; the engine's write buffer, and with it a compaction, is cut in proportion.
+_RESERVE_OF_DISK: Final = 8
 # Of the reserve: what a few passes of the engine may write before the next look.
-_FLOOR_OF_RESERVE: Final = 16
+_FLOOR_OF_RESERVE: Final = 64
 # Above the reserve, in parts of it, before writes are accepted again: or a node at the line would flicker.
 _COMEBACK_OF_RESERVE: Final = 8
 

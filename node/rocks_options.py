@@ -25,8 +25,8 @@ _VERSION: Final = """\
 # write_buffer_size: whichever family reaches it first has all of them flushed. Not db_write_buffer_size, which
 #   counts memtables whose flush has failed and then starts a new one with every write.
 # max_write_buffer_number, level0_*: RocksDB throttles late; is_congested comes first.
-# max_bytes_for_level_base: what level 0 holds when it is compacted, four flushes.
-# max_open_files: below the usual limit of 1024 descriptors, with room for sockets and a second store.
+# max_bytes_for_level_base: what level 0 holds when it is compacted, four flushes. Together with files of one flush
+#   it bounds what one compaction writes, which disk_guard's reserve must hold: 12 flushes of one family.
 # Logs of RocksDB's doings: warnings and worse, in at most 4 files of 1 MiB.
 _DATABASE: Final = """\
 [DBOptions]
@@ -56,7 +56,7 @@ _FAMILY: Final = """\
   max_write_buffer_number={memtables_stop}
   compression=kLZ4Compression
   max_bytes_for_level_base={level_base_bytes}
-  target_file_size_base=33554432
+  target_file_size_base={family_buffer_bytes}
   level0_slowdown_writes_trigger={level0_files_slow}
   level0_stop_writes_trigger={level0_files_stop}
   soft_pending_compaction_bytes_limit=0
@@ -74,7 +74,7 @@ _POINT_READS: Final = """\
 """
 _POINT_TABLE: Final = """\
   filter_policy=bloomfilter:10:false
-  block_size=8192
+  block_size=4096
   data_block_index_type=kDataBlockBinaryAndHash"""
 # Read in order, from a position: larger blocks compress better, a filter is never asked.
 _SEQUENTIAL_TABLE: Final = """\
@@ -89,7 +89,6 @@ _FAMILIES: Final = {
 
 # A write of an item goes to the log, the items and the changes in about equal parts, and little to META.
 _FAMILIES_THAT_GROW: Final = 3
-_LEVEL_BASE_BYTES_MIN: Final = 16 << 20
 
 LEVEL0_FILES_SLOW: Final = 48
 _LEVEL0_FILES_STOP: Final = 64
@@ -113,7 +112,7 @@ def load_options(
             name=family.name.lower(),
             family_buffer_bytes=write_buffer_bytes // _FAMILIES_THAT_GROW,
             memtables_stop=_MEMTABLES_STOP,
-            level_base_bytes=max(_LEVEL_BASE_BYTES_MIN, 4 * write_buffer_bytes // _FAMILIES_THAT_GROW),
+            level_base_bytes=4 * write_buffer_bytes // _FAMILIES_THAT_GROW,
             level0_files_slow=LEVEL0_FILES_SLOW,
             level0_files_stop=_LEVEL0_FILES_STOP,
             more=more,

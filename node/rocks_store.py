@@ -13,12 +13,12 @@ One database, a column family per Family, bytes in and out. Shape, and the reaso
 write or a sync has failed, every later one is refused with the same kind of error until `reopen`: whatever
 RocksDB might do by itself, what is on the disk stays a prefix of what was written.
 
-**A full disk,** tried with RocksDB 9.8: an append to the log that fails is fatal to all later writes until the
-database is opened again; a failed flush of a memtable stops writes too (or leaves them waiting for ever, see
-`_UNDELAYED`) and ends by itself only when a whole memtable's worth is free, looked at every 5 s. Reads go on. Closing and opening again after space
-has come back works in both, keeps every synced write, and takes 10–80 ms; so that is the one procedure (see
-`store`). Compactions that run out of space stop no writes and are tried again by RocksDB. There is no ballast
-file to delete in need: while another process takes every byte that is freed, it would only be eaten too.
+**A full disk,** tried with RocksDB 9.8. An append to the log that fails is fatal to all later writes until the
+database is opened again. A failed compaction makes the next flush fail, and a failed flush stops writes (or
+leaves them waiting for ever, see `_UNDELAYED`); that ends by itself only when 64 MiB are free, looked at every 5 s.
+Reads go on through all of it. Closing and opening again once there is space works each time, keeps every synced
+write and takes 10–80 ms, or 1 s behind a failed flush: so that is the one procedure, see `store`. There is no
+ballast file to delete in need: a process that takes every byte that is freed would take that too.
 
 **A damaged log.** Opening ends the log at its first record that does not verify, which is right for a torn tail
 and wrong for a bit flipped before it. A mark beside the database (`store_directory.DurableMark`) tells the two
@@ -28,6 +28,7 @@ apart; a database that lost confirmed writes is refused with StoreBrokenError.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from threading import Lock
@@ -51,8 +52,9 @@ from kvorum.node.store_directory import DurableMark, explained, prepare_director
 
 _WRITE_BUFFER_BYTES_MAX: Final = 64 << 20
 _WRITE_BUFFER_BYTES_MIN: Final = 1 << 20
-# Less than disk_guard's reserve of 1/20, so that flushing all memtables fits into the reserve.
+# disk_guard's reserve of 1/8 then holds the largest compaction, 12 times what one of three families flushes.
 _WRITE_BUFFER_OF_DISK: Final = 32
+_OPEN_FILES_MAX: Final = 8192
 # Half of what makes RocksDB throttle: time for the callers to notice.
 _CONGESTED_LEVEL0_FILES: Final = LEVEL0_FILES_SLOW // 2
 _CONGESTED_MEMTABLES: Final = 2
@@ -70,13 +72,14 @@ def open_rocks_store(
     *,
     block_cache_bytes: int = 128 << 20,
     write_buffer_bytes: int | None = None,
-    max_open_files: int = 400,
+    max_open_files: int | None = None,
 ) -> RocksStore:
     """Open the store in the directory `path`, or make it there, durably.
 
     `write_buffer_bytes`: about what all memtables hold before they are flushed, and what a restart after a crash
     replays (6 ms/MiB); by default 64 MiB, or 1/32 of a disk that is smaller than 2 GiB. Memory is taken as it is
-    used.
+    used. `max_open_files`: tables kept open (one is up to a third of the write buffer); by default a quarter of
+    the process's limit of descriptors, which leaves room for sockets and for a second store.
 
     Raises StoreDirectoryError, StoreLockedError, StoreFullError, StoreBrokenError, each with one line for the
     operator.
@@ -85,6 +88,8 @@ def open_rocks_store(
     if write_buffer_bytes is None:
         share = _disk_bytes(path) // _WRITE_BUFFER_OF_DISK
         write_buffer_bytes = max(_WRITE_BUFFER_BYTES_MIN, min(_WRITE_BUFFER_BYTES_MAX, share))
+    if max_open_files is None:
+        max_open_files = min(_OPEN_FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
     return RocksStore(path, block_cache_bytes, write_buffer_bytes, max_open_files)
 
 

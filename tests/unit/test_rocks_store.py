@@ -378,18 +378,18 @@ def test_the_guard_stops_a_node_before_its_engine_meets_the_end(disk: SmallDisk)
 
 def test_the_guards_lines() -> None:
     store = MemoryStore(free_bytes=1000)
-    guard = DiskGuard(store, reserve_bytes=160)
+    guard = DiskGuard(store, reserve_bytes=640)
 
     def allowed(free_bytes: int) -> Writes:
         store.disk_free_bytes = free_bytes
         return guard.allowed()
 
-    falling = [allowed(free) for free in (1000, 160, 159, 10, 9)]
+    falling = [allowed(free) for free in (1000, 640, 639, 10, 9)]
     assert falling == [Writes.ALL, Writes.ALL, Writes.ESSENTIAL, Writes.ESSENTIAL, Writes.NONE]
-    rising = [allowed(free) for free in (10, 160, 179, 180, 160)]
+    rising = [allowed(free) for free in (10, 640, 719, 720, 640)]
     assert rising == [Writes.ESSENTIAL, Writes.ESSENTIAL, Writes.ESSENTIAL, Writes.ALL, Writes.ALL]
-    assert default_reserve_bytes(1 << 40) == 64 * _MIB
-    assert default_reserve_bytes(100 * _MIB) == 5 * _MIB
+    assert default_reserve_bytes(1 << 40) == 256 * _MIB
+    assert default_reserve_bytes(128 * _MIB) == 16 * _MIB
 
 
 # The directory.
