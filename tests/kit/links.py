@@ -149,9 +149,8 @@ class Network:
     def connect(self, source: str, target: str) -> SimulatedLink:
         """The link of `source` to `target`; its mirror comes with it, as the accepting side has one too."""
         link = self._link(source, target)
-        mirror = self._link(target, source)
-        self._update(link)
-        self._update(mirror)
+        self._link(target, source)
+        self._update(source, target)
         return link
 
     def crash(self, name: str) -> None:
@@ -171,8 +170,7 @@ class Network:
 
     def heal(self, first: str, second: str) -> None:
         self._cut.discard(frozenset((first, second)))
-        for link in self._both(first, second):
-            self.loop.call_later(self.random.uniform(0.02, 1.0), self._update, link)
+        self.loop.call_later(self.random.uniform(0.02, 1.0), self._update, first, second)
 
     def passes(self, source: str, target: str) -> bool:
         return frozenset((source, target)) not in self._cut and self._processes[target].alive
@@ -219,9 +217,15 @@ class Network:
         if not self.passes(link.source, link.peer):
             link.break_off("silent")
 
-    def _update(self, link: SimulatedLink) -> None:
-        if self.passes(link.source, link.peer) and self._processes[link.source].alive:
-            link.come_up()
+    def _update(self, first: str, second: str) -> None:
+        if self.passes(first, second) and self.passes(second, first):
+            both = self._both(first, second)
+            for link in both:  # a new connection, whatever either end still thinks of the last one
+                link.break_off("connected anew")
+            for link in both:
+                link.connected = True
+            for link in both:
+                self.told_up(link)
 
 
 class SimulatedLink:
@@ -257,11 +261,6 @@ class SimulatedLink:
         network.deliver(self, lambda: network.handler(self.peer)(message, reply, network.mirror(self)))
         late = LinkFailure(True, f"{self.peer}: no answer in time")
         network.loop.call_later(timeout_seconds, self._answered, number, late)
-
-    def come_up(self) -> None:
-        if not self.connected:
-            self.connected = True
-            self._network.told_up(self)
 
     def break_off(self, reason: str) -> None:
         if not self.connected:

@@ -371,6 +371,11 @@ def test_a_process_that_stood_still_itself_blames_nobody() -> None:
     assert answers == [Note(1)]
     loop.run_for(3)
     assert a.connection.connected
+    loop.stand_still(30)  # and the peer with it: it needs a moment to be heard of
+    loop.run_for(0.95)
+    assert a.connection.connected
+    loop.run_for(1)
+    assert not a.connection.connected
 
 
 def test_a_failing_handler_hangs_up_with_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
