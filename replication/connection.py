@@ -108,6 +108,10 @@ class Counts:
 class Owner(Protocol):
     """Whose connection it is: the client that made it or the server that accepted it."""
 
+    def opened(self, connection: Connection) -> None:
+        """The transport is there (with TLS: after its handshake); `lost` will follow."""
+        ...
+
     def check(self, greeting: Greeting) -> str | None:
         """None to accept that peer, else the reason why not."""
         ...
@@ -231,6 +235,7 @@ class Connection(asyncio.Protocol):
         self._made_at = self._heard_at = self._wrote_at = self._swept_at = self._loop.time()
         self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
         self._counts.connections += 1
+        self._owner.opened(self)
         if self._greets_first:
             self._put(0, self._hello)
 

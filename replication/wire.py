@@ -157,6 +157,9 @@ class WireClient:
 
     # ---- the connection's owner ----
 
+    def opened(self, connection: Connection) -> None:
+        """Nothing to do before the peer has said who it is."""
+
     def check(self, greeting: Greeting) -> str | None:
         return _unexpected(greeting, self._region, self._name)
 
@@ -225,7 +228,7 @@ class WireServer:
         await _finish([*self._greeting, *self.links])
 
     def _new_connection(self) -> Connection:
-        connection = Connection(
+        return Connection(
             self._codec,
             self._hello,
             self._handler,
@@ -235,10 +238,11 @@ class WireServer:
             self._loop,
             greets_first=False,
         )
-        self._greeting.add(connection)
-        return connection
 
     # ---- the connections' owner ----
+
+    def opened(self, connection: Connection) -> None:
+        self._greeting.add(connection)
 
     def check(self, greeting: Greeting) -> str | None:
         return _unexpected(greeting, self._region, None)

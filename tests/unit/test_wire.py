@@ -90,6 +90,9 @@ class Owner:
     refusal: str | None = None
     events: list[str] = field(default_factory=list[str])
 
+    def opened(self, connection: Connection) -> None:
+        return
+
     def check(self, greeting: Greeting) -> str | None:
         return self.refusal
 
