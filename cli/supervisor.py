@@ -24,7 +24,8 @@ from kvorum.cli.errors import OperatorError
 from kvorum.cli.topology import NodeEntry, RouterEntry, Topology, dump
 
 CONFIGURATION_EXIT = 2
-"""A child that exits with this code would fail the same way again: it is not restarted."""
+"""A child whose first start ends with this code would fail the same way again: the operator has to act. One that
+has run before is tried again; whatever is in its way, the others must go on."""
 STOP_SECONDS = 10.0
 _RESTART_DELAYS_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 _HEALTHY_SECONDS = 10.0
@@ -99,18 +100,19 @@ class Supervisor:
 
     async def _watch(self, child: _Child) -> None:
         """One child's life: start, wait, and start again."""
-        failures = 0
+        failures = starts = 0
         process: asyncio.subprocess.Process | None = None
         try:
             while not self._stopping.is_set():
                 started = time.monotonic()
                 process = await self._spawn(child)
+                starts += 1
                 code = await self._wait(process, child)
                 child.pid = None
                 self._write_cluster()
                 if self._stopping.is_set():
                     return
-                if code == CONFIGURATION_EXIT:
+                if code == CONFIGURATION_EXIT and starts == 1:
                     raise OperatorError(f"{child.title} cannot start: {self._last_words(child)}")
                 self._say(f"{child.title} ended ({_how(code)})" + ("; restarting" if self._restart else ""))
                 if not self._restart:

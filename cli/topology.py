@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 import socket
 from importlib import resources
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 CONTROL_MEMBERS_MAX = 3
+_PORT_STEP = 1_000
+_FREE_PORT_MIN = 10_000
+_OUTGOING_PORT_MIN = 32_768  # Linux; other systems begin higher
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -127,14 +131,14 @@ def dump(topology: Topology) -> bytes:
 
 def resolve(topology: Topology, port: int) -> Topology:
     """Fill in the addresses that are left out: HTTP on `port`, then the next port for every further router,
-    gRPC 1,000 above it, everything else on ports that are free now. Loopback only."""
+    gRPC 1,000 above it, everything else on ports above those that are free now. Loopback only."""
     routers = [router for region in topology.regions for router in region.routers]
     for number, router in enumerate(routers):
         router.http = router.http or f"127.0.0.1:{port + number}"
-        router.grpc = router.grpc or f"127.0.0.1:{port + 1_000 + number}"
+        router.grpc = router.grpc or f"127.0.0.1:{port + _PORT_STEP + number}"
     nodes = [node for region in topology.regions for node in region.nodes]
     entries: list[RouterEntry | NodeEntry] = [*routers, *nodes]
-    free = iter(_free_ports(2 * len(entries)))
+    free = iter(_free_ports(port + 2 * _PORT_STEP, 2 * len(entries)))
     for entry in entries:
         entry.wire = entry.wire or f"127.0.0.1:{next(free)}"
         entry.metrics = entry.metrics or f"127.0.0.1:{next(free)}"
@@ -148,16 +152,26 @@ def split_address(address: str, what: str = "address") -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; all held at once, so that none comes twice."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+def _free_ports(first: int, count: int) -> list[int]:
+    """Ports that nobody listens on now.
+
+    None that the system hands to outgoing connections: a process that is down while it restarts would find its
+    port taken by one, perhaps by a peer's that dialled this very port and so met itself.
+    """
+    candidates = chain(range(first, _OUTGOING_PORT_MIN), range(_FREE_PORT_MIN, _OUTGOING_PORT_MIN))
+    found = list(islice(dict.fromkeys(filter(_is_free, candidates)), count))
+    if len(found) < count:
+        raise TopologyError("there are not enough free ports on 127.0.0.1 below 32768")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _problem(topology: Topology) -> str | None:

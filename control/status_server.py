@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 from kvorum.control.metrics import CONTENT_TYPE
 
@@ -97,8 +97,8 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's own class: a Transport in all but inheritance.
+        self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
         self._deadline = asyncio.get_running_loop().call_later(CONNECTION_SECONDS_MAX, self.hang_up)
 
