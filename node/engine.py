@@ -26,6 +26,13 @@ _log = logging.getLogger("kvorum.node")
 
 TICK_SECONDS = 0.05
 
+INLINE_SYNC_US_MAX = 2_000
+"""While a sync takes less than this on average, it is made on the loop: handing it to a thread and back would
+cost more than waiting for it. On a slower disk it must not hold up reads, and goes to the thread."""
+
+THREAD_SYNCS = 1_000
+"""How many syncs the thread makes before the loop tries again."""
+
 
 class Scheduler(Protocol):
     """Time and threads, so that a simulation can supply its own."""
@@ -54,6 +61,7 @@ class Engine:
         send: Callable[[str, RaftMessage], None],
         on_failure: Callable[[StoreError], None],
         reserve_bytes: int | None = None,
+        inline_sync_us_max: int = INLINE_SYNC_US_MAX,
     ) -> None:
         self.replicas: dict[int, Replica] = {}
         self.syncs = 0
@@ -70,6 +78,9 @@ class Engine:
         self._unsynced: list[tuple[Replica, Ready]] = []
         self._syncing: list[tuple[Replica, Ready]] | None = None
         self._sync_started_us = 0
+        self._inline_sync_us_max = inline_sync_us_max
+        self._inline_sync_us = 0.0  # a moving average
+        self._thread_syncs_left = 0 if inline_sync_us_max else 1
         self._stopped = False
         self._ticks = 0
 
@@ -177,8 +188,33 @@ class Engine:
 
     def _start_sync(self) -> None:
         self._syncing, self._unsynced = self._unsynced, []
-        self._sync_started_us = self._scheduler.now_us()
-        self._scheduler.run_blocking(self._store.sync, self._synced)
+        if self._thread_syncs_left:
+            if self._inline_sync_us_max:
+                self._thread_syncs_left -= 1
+            self._sync_started_us = self._scheduler.now_us()
+            self._scheduler.run_blocking(self._store.sync, self._synced)
+        else:
+            # Not at once: what this pass sends must leave first, so that the disks of the group work together.
+            self._scheduler.call_soon(self._sync_inline)
+
+    def _sync_inline(self) -> None:
+        if self._stopped:
+            return
+        assert self._syncing is not None
+        self._syncing += self._unsynced
+        self._unsynced = []
+        self._sync_started_us = started_us = self._scheduler.now_us()
+        try:
+            self._store.sync()
+        except StoreError as error:
+            self._synced(error)
+            return
+        taken_us = self._scheduler.now_us() - started_us
+        self._inline_sync_us += (taken_us - self._inline_sync_us) / 8
+        if self._inline_sync_us > self._inline_sync_us_max:
+            self._inline_sync_us = 0.0
+            self._thread_syncs_left = THREAD_SYNCS
+        self._synced(None)
 
     def _synced(self, error: BaseException | None) -> None:
         if self._stopped:
