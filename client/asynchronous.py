@@ -32,8 +32,9 @@ T = TypeVar("T")
 CONNECT_SECONDS_MAX = 2.0
 """Longer than any handshake on one continent; then another endpoint has its turn."""
 
-READ_ATTEMPT_SECONDS_MAX = 3.0
-"""When there is another endpoint to ask: a router that accepts a read and keeps silent is given up."""
+READ_ATTEMPT_SECONDS_MIN = 1.0
+"""When there is another endpoint, a router that accepts a read and keeps silent is given up after half of the
+time that is left, but not sooner than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class AsyncClient:
         async def call(endpoint: Endpoint) -> T | Failure:
             remaining = max(0.0, deadline - self._clock.monotonic())
             if len(self._endpoints) > 1 and not operation.writes:
-                remaining = min(remaining, READ_ATTEMPT_SECONDS_MAX)
+                remaining = min(remaining, max(READ_ATTEMPT_SECONDS_MIN, remaining / 2))
             return await endpoint.call(operation, remaining)
 
         return await self._until(deadline, call)

@@ -11,12 +11,12 @@ M = TypeVar("M", bound=Callable[..., Any])
 _SELF = Parameter("self", Parameter.POSITIONAL_ONLY)
 
 
-def presented(method: M, like: Callable[..., Any], *, returns: Any = Signature.empty) -> M:
+def presented(method: M, like: Callable[..., Any]) -> M:
     """`method` itself, looking as `like` does to help() and to editors. `like` may have a `self` already."""
     parameters = [parameter for name, parameter in signature(like).parameters.items() if name != "self"]
     method.__name__ = like.__name__
     method.__qualname__ = like.__qualname__
     method.__doc__ = like.__doc__
     described: Any = method
-    described.__signature__ = Signature([_SELF, *parameters], return_annotation=returns)
+    described.__signature__ = Signature([_SELF, *parameters])
     return method

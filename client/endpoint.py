@@ -39,8 +39,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Retries are this package's business, and each client has its own connections.
-    ("grpc.enable_retries", 0),
+    # Each client has its own connections. (Of retries gRPC does by itself only the transparent ones, of calls
+    # that no router has seen.)
     ("grpc.use_local_subchannel_pool", 1),
 ]
 

@@ -60,7 +60,7 @@ _UnaryContext = grpc.aio.ServicerContext[Message, Message]
 
 
 class GrpcDoor:
-    """`start` it once, `stop` it once. `session_calls_max`: calls in flight in one session."""
+    """`start` it once, `stop` it once. `session_calls_max`: calls unanswered in one session."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """One pipelined session of the gRPC door: calls as they come, answers as they are ready, several in a message.
 
-What is read from the stream begins at once; `calls_max` in flight stop the reading, and HTTP/2 flow control
-then stops the client. Answers gather while a message is being written, so that batches form under load and a
+What is read from the stream begins at once. With `calls_max` begun and their answers not yet written the reading
+stops, and HTTP/2 flow control then stops the client, also one that reads no answers. Answers gather while a message is being written, so that batches form under load and a
 lone answer does not wait.
 """
 
@@ -47,11 +47,11 @@ class Session:
         self._service = service
         self._context = context
         self._calls_max = calls_max
-        self._in_flight = 0
+        self._unanswered = 0
         self._last_id = 0
         self._ready: deque[tuple[int, _Success | ApiError]] = deque()
         self._changed = asyncio.Event()
-        self._settled = asyncio.Event()
+        self._written = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._draining = False
 
@@ -80,7 +80,7 @@ class Session:
             # No await before the last call is begun: a cancelled reader has begun all of a message or nothing.
             for call in message.calls:
                 self._last_id = call.id
-                self._in_flight += 1
+                self._unanswered += 1
                 field = call.WhichOneof("operation")
                 if field is None:
                     self._conclude(call.id, errors.unknown_operation())
@@ -88,9 +88,9 @@ class Session:
                     tasks.create_task(
                         self._execute(call.id, OPERATIONS_BY_FIELD[field], getattr(call, field))
                     )
-            while self._in_flight >= self._calls_max:
-                self._settled.clear()
-                await self._settled.wait()
+            while self._unanswered >= self._calls_max:
+                self._written.clear()
+                await self._written.wait()
 
     async def _execute(self, call_id: int, operation: Operation, request: Message) -> None:
         outcome: _Success | ApiError
@@ -103,18 +103,19 @@ class Session:
         self._conclude(call_id, outcome)
 
     def _conclude(self, call_id: int, outcome: _Success | ApiError) -> None:
-        self._in_flight -= 1
         self._ready.append((call_id, outcome))
         self._changed.set()
-        self._settled.set()
 
     async def _write(self, reader: asyncio.Task[None]) -> None:
-        while self._ready or self._in_flight or not reader.done():
-            while self._ready:
-                await self._context.write(self._message())
-            self._changed.clear()
-            if not self._ready and (self._in_flight or not reader.done()):
+        while self._unanswered or not reader.done():
+            if not self._ready:
+                self._changed.clear()
                 await self._changed.wait()
+                continue
+            message = self._message()
+            await self._context.write(message)
+            self._unanswered -= len(message.answers)
+            self._written.set()
 
     def _message(self) -> pb.SessionResponse:
         message = pb.SessionResponse()

@@ -368,6 +368,21 @@ async def test_a_full_session_is_not_read_until_an_answer_has_gone() -> None:
 
 
 @asynchronous
+async def test_a_client_that_reads_no_answers_is_not_served_without_end() -> None:
+    store = FakeStore()
+    store.items['{"S":"a"}'] = {"id": {"S": "a"}, "body": {"S": "x" * 400_000}}
+    get = pb.GetItemRequest(key=put("a").item)
+    async with opened(store, session_calls_max=2) as address, session(address) as stream:
+        for id_ in range(1, 201):
+            await stream.write(pb.SessionRequest(calls=[pb.Call(id=id_, get_item=get)]))
+        await stream.done_writing()
+        for _ in range(2_000):
+            await asyncio.sleep(0)
+        assert len(store.calls) < 50
+        assert len(await answers(stream)) == 200
+
+
+@asynchronous
 async def test_a_stopping_door_answers_what_it_has_begun_and_says_where_it_stopped() -> None:
     store, gate = FakeStore(), Gate()
     store.script.append(gate.pass_through)
