@@ -6,7 +6,7 @@ knows, proposed ones included, and may have to do it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from kvorum.model import expressions
 from kvorum.model.errors import conditional_check_failed, validation
@@ -16,27 +16,23 @@ from kvorum.model.table import Table
 from kvorum.model.values import dumps, item_size, loads
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, eq=False):
     """A stored item as the leader holds it. `json`: canonical, as in its record; `size`: bytes as AWS counts
-    them."""
+    them; `decoded`: its attributes, once somebody asked."""
 
     json: bytes
     size: int
-    _attributes: Item | None = field(default=None, init=False, repr=False, compare=False)
+    decoded: Item | None = None
 
     @property
     def attributes(self) -> Item:
         """Decoded when first asked for. Shared: nobody may change it."""
-        attributes = self._attributes
-        if attributes is None:
-            attributes = loads(self.json)
-            object.__setattr__(self, "_attributes", attributes)
-        return attributes
+        if self.decoded is None:
+            self.decoded = loads(self.json)
+        return self.decoded
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """`json`: the new item, None when there is none afterwards; `size`: its bytes as AWS counts them, else 0.
     `attributes`: the JSON that ReturnValues asked for, None when there is nothing to return. `changed`: False
     when what was stored already is what the write would store."""

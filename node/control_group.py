@@ -54,7 +54,7 @@ _PAUSE_KICKS_MAX = 64
 
 
 class ControlMachine:
-    """Implements node/machine.Machine. `state` is ahead of `directory` until `written`. `replicas`: copies of
+    """Implements node/machine.Machine. `state` is ahead of `directory` until `show`. `replicas`: copies of
     every partition; `region` and `replicas` must be the same on every member."""
 
     def __init__(self, store: Store, region: str, replicas: int) -> None:
@@ -64,7 +64,7 @@ class ControlMachine:
         self.directory = Directory()
         self.directory.receive(self.state.version, True, self.state.everything())
         self.watchers = Watchers(self.state.version, self._everything)
-        self._unpublished: list[Update] = []
+        self._unpublished: list[tuple[int, list[Update]]] = []
 
     def _everything(self) -> list[Update]:
         return self.state.everything()
@@ -87,18 +87,18 @@ class ControlMachine:
                 else:
                     batch.put(Family.META, key, encode_record(update.record))
             batch.put(Family.META, COUNTERS_KEY, encode_counters(self.state.counters))
-            self._unpublished += outcome.updates
+            self._unpublished.append((self.state.version, outcome.updates))
         return Proposed(self.state.version, outcome.updates)
 
     def checkpoint(self, index: int, batch: Batch) -> None:
         self.applied = index
         batch.put(Family.META, _APPLIED_KEY, index.to_bytes(8, "big"))
 
-    def written(self) -> None:
-        """Only what is in the store is shown: nobody acts on a change that a crash could take back."""
-        if self._unpublished:
-            updates, self._unpublished = self._unpublished, []
-            message = self.watchers.publish(self.state.version, updates)
+    def show(self, index: int) -> None:
+        """Nobody acts on a change that a crash could take back."""
+        while self._unpublished and self._unpublished[0][0] <= index:
+            version, updates = self._unpublished.pop(0)
+            message = self.watchers.publish(version, updates)
             self.directory.receive(message.version, False, updates, message.after)
 
     def leadership_changed(self) -> None:

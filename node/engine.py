@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kvorum.node.disk_guard import DiskGuard, Writes
-from kvorum.node.replica import Replica
+from kvorum.node.replica import Replica, Result
 from kvorum.node.store import Batch, Store, StoreError
 from kvorum.replication.raft.core import Ready
 from kvorum.replication.raft.messages import AppendRequest, RaftMessage
@@ -50,6 +51,15 @@ class Scheduler(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Taken:
+    """A Ready in this pass's batch. `results`: what its committed entries came to."""
+
+    replica: Replica
+    ready: Ready
+    results: list[Result]
+
+
 class Engine:
     """`send(peer, message)` hands a raft message to a peer node; it may lose it. `on_failure` is told once
     of a store that failed: the node must then be stopped, its data kept."""
@@ -75,8 +85,8 @@ class Engine:
         self._allowed = Writes.ALL
         self._awake: list[Replica] = []
         self._scheduled = False
-        self._unsynced: list[tuple[Replica, Ready]] = []
-        self._syncing: list[tuple[Replica, Ready]] | None = None
+        self._unsynced: list[_Taken] = []
+        self._syncing: list[_Taken] | None = None
         self._sync_started_us = 0
         self._inline_sync_us_max = inline_sync_us_max
         self._inline_sync_us = 0.0  # a moving average
@@ -149,8 +159,7 @@ class Engine:
         if self._stopped or self._look_at_disk() is Writes.NONE:
             return  # where not even a vote fits, the next tick looks again
         batch = self._store.batch()
-        answers: list[tuple[Callable[[Any], None], Any]] = []
-        taken = self._take_ready(batch, answers)
+        taken = self._take_ready(batch)
         if len(batch):
             try:
                 self._store.write(batch)
@@ -158,33 +167,42 @@ class Engine:
                 self._fail(error)
                 return
             self.writes += 1
-        for replica, ready in taken:
-            replica.after_write(ready)
-            if ready.needs_sync:
-                self._unsynced.append((replica, ready))
+        for each in taken:
+            replica = each.replica
+            replica.after_write(each.ready)
+            if each.ready.needs_sync or replica.alone:
+                self._unsynced.append(each)
             if replica.core.has_ready():  # a batch cut at its cap
                 self.wake(replica)
         if self._unsynced and self._syncing is None:
             self._start_sync()  # before the answers: the disk works while they are made
-        for done, answer in answers:
-            done(answer)
+        for each in taken:
+            if not each.replica.alone:
+                each.replica.settle(each.results)
 
-    def _take_ready(
-        self, batch: Batch, answers: list[tuple[Callable[[Any], None], Any]]
-    ) -> list[tuple[Replica, Ready]]:
+    def _take_ready(self, batch: Batch) -> list[_Taken]:
         """Take a Ready from every awake replica, send what need not wait, and fill the batch."""
         awake, self._awake = self._awake, []
-        taken: list[tuple[Replica, Ready]] = []
-        send = self._send
+        taken: list[_Taken] = []
         for replica in awake:
             replica.awake = False
-            if replica.core.has_ready() and self.replicas.get(replica.group) is replica:
-                ready = replica.core.ready()
-                for peer, message in ready.messages:
-                    send(peer, message)
-                answers += replica.write_ready(ready, batch)
-                taken.append((replica, ready))
+            core = replica.core
+            if not core.has_ready() or self.replicas.get(replica.group) is not replica:
+                continue
+            self._take(replica, batch, taken)
+            if replica.alone:
+                # Its own disk decides alone: entry and effect share this batch, and are answered (and shown to
+                # readers) together, once it is synced.
+                core.persisted(taken[-1].ready.number)
+                if core.has_ready():
+                    self._take(replica, batch, taken)
         return taken
+
+    def _take(self, replica: Replica, batch: Batch, taken: list[_Taken]) -> None:
+        ready = replica.core.ready()
+        for peer, message in ready.messages:
+            self._send(peer, message)
+        taken.append(_Taken(replica, ready, replica.write_ready(ready, batch)))
 
     def _start_sync(self) -> None:
         self._syncing, self._unsynced = self._unsynced, []
@@ -226,12 +244,15 @@ class Engine:
         self.syncs += 1
         self.sync_seconds += (self._scheduler.now_us() - self._sync_started_us) / 1e6
         synced, self._syncing = self._syncing or [], None
-        send = self._send
-        for replica, ready in synced:
-            replica.core.persisted(ready.number)
-            for peer, message in ready.after_sync:
-                send(peer, message)
-            self.wake(replica)
+        for each in synced:
+            replica = each.replica
+            if replica.alone:
+                replica.settle(each.results)
+            else:
+                replica.core.persisted(each.ready.number)
+                for peer, message in each.ready.after_sync:
+                    self._send(peer, message)
+                self.wake(replica)
         if self._unsynced:
             self._start_sync()
 

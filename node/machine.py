@@ -26,8 +26,8 @@ class Machine(Protocol):
         """Put the applied position into `batch`: once for all the entries of one pass."""
         ...
 
-    def written(self) -> None:
-        """The batch of the last `apply` calls is in the store."""
+    def show(self, index: int) -> None:
+        """What was applied up to `index` may be shown to readers."""
         ...
 
     def leadership_changed(self) -> None:

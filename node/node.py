@@ -381,7 +381,7 @@ class Node:
         )
         self.partitions[descriptor.id] = partition
         machine.on_leadership = lambda: self._leadership_changed(partition)
-        machine.on_written = lambda: self._applied(partition)
+        machine.on_shown = lambda: self._shown(partition)
         if not known and descriptor.preferred_leader == self.settings.name:
             replica.core.campaign(self.engine.now_us())
             self.engine.wake(replica)
@@ -409,7 +409,7 @@ class Node:
             self.engine.stop()
             self._store_failed(error)
 
-    def _applied(self, partition: Partition) -> None:
+    def _shown(self, partition: Partition) -> None:
         partition.catch_up()
         if partition.log_changes:
             self.senders.written(partition)

@@ -9,6 +9,7 @@ given after the read is proven to be the leader's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any
 
@@ -64,13 +65,14 @@ class PartitionMachine:
         self.partition = partition
         self.prefix = table_id.to_bytes(4, "big")
         self.cursors: dict[str, int] = {}
-        self.on_written: Callable[[], None] = lambda: None
+        self.on_shown: Callable[[], None] = lambda: None
         self.on_leadership: Callable[[], None] = lambda: None
         self._store = store
         self._clock = clock
         self._checkpoint_key = b"partition/" + partition.to_bytes(8, "big")
         saved = store.get(Family.META, self._checkpoint_key)
         self.applied, self.items, self.bytes = _CHECKPOINT.unpack(saved) if saved else (0, 0, 0)
+        self.shown: int = self.applied
         self._cursor_prefix = b"cursor/" + partition.to_bytes(8, "big") + b"/"
         for key, value in store.scan(Family.META, self._cursor_prefix, self._cursor_prefix + b"\xff"):
             self.cursors[key[len(self._cursor_prefix) :].decode()] = int.from_bytes(value, "big")
@@ -98,8 +100,9 @@ class PartitionMachine:
         self.applied = index
         batch.put(Family.META, self._checkpoint_key, _CHECKPOINT.pack(index, self.items, self.bytes))
 
-    def written(self) -> None:
-        self.on_written()
+    def show(self, index: int) -> None:
+        self.shown = index
+        self.on_shown()
 
     def leadership_changed(self) -> None:
         self.on_leadership()
@@ -191,14 +194,17 @@ class Partition:
             if not replica.serving:
                 reply(Elsewhere(message.partition, replica.leader))
                 return
-        elif message.index_min > self.machine.applied:
-            self._when_applied(message.index_min, lambda: self._read_eventually(message.key, reply))
+        elif message.index_min > self.machine.shown:
+            self._when_shown(message.index_min, lambda: self._read_eventually(message.key, reply))
             return
         record = self._store.get(Family.DATA, self._prefix + message.key)
         if record is not None and record[0] & records.TOMBSTONE:
             record = None
         answer = RecordAnswer(record)
-        if message.strong:
+        if replica.alone and message.key in self._overlay:
+            # The store is ahead of the disk: what it holds for this key, a crash could still take back.
+            self._answer_from(self._overlay[message.key], answer, message.partition, reply)
+        elif message.strong:
             self._answer_read(answer, message.partition, reply)
         else:
             reply(answer)
@@ -206,10 +212,13 @@ class Partition:
     def read_range(self, message: ReadRange, reply: Reply) -> None:
         if message.strong and not self.replica.serving:
             reply(Elsewhere(message.partition, self.replica.leader))
+        elif self.replica.alone and self._overlay:
+            newest = max(self._overlay.values(), key=itemgetter(0))
+            self._answer_from(newest, self._page(message), message.partition, reply)
         elif message.strong:
             self._answer_read(self._page(message), message.partition, reply)
-        elif message.index_min > self.machine.applied:
-            self._when_applied(message.index_min, lambda: reply(self._page(message)))
+        elif message.index_min > self.machine.shown:
+            self._when_shown(message.index_min, lambda: reply(self._page(message)))
         else:
             reply(self._page(message))
 
@@ -403,18 +412,18 @@ class Partition:
         record = self._store.get(Family.DATA, self._prefix + key)
         reply(RecordAnswer(None if record is None or record[0] & records.TOMBSTONE else record))
 
-    def _when_applied(self, index: int, read: Callable[[], None]) -> None:
+    def _when_shown(self, index: int, read: Callable[[], None]) -> None:
         self._behind.append((index, self._now_ms() + 100, read))
 
     def catch_up(self, now_ms: int = 0) -> None:
-        """The machine has written: forget what is no longer pending, read what waited for it."""
+        """Effects may be shown: forget what is no longer pending, read what waited for it."""
         overlay = self._overlay
-        applied = self.machine.applied
+        shown = self.machine.shown
         if overlay:
-            for key in [key for key, (index, _) in overlay.items() if index <= applied]:
+            for key in [key for key, (index, _) in overlay.items() if index <= shown]:
                 del overlay[key]
         if self._behind:
-            due = [waiting for waiting in self._behind if waiting[0] <= applied or waiting[1] <= now_ms]
+            due = [waiting for waiting in self._behind if waiting[0] <= shown or waiting[1] <= now_ms]
             if due:
                 self._behind = [waiting for waiting in self._behind if waiting not in due]
                 for _, _, read in due:

@@ -32,6 +32,9 @@ TRUNCATE_ENTRIES = 1_024
 
 Done = Callable[[Any], None]
 
+Result = tuple[int, Any]
+"""An applied entry's index, and what its proposer is told."""
+
 
 class Waker(Protocol):
     """The engine, as a replica sees it."""
@@ -58,6 +61,7 @@ class Replica:
         self.log = log
         self.machine = machine
         self.suspect = suspect
+        self.alone = len(core.voters.names) == 1
         self.awake = False  # in the engine's list for the next pass
         self._engine = engine
         self._waiting: dict[int, tuple[int, Done, Any]] = {}
@@ -134,23 +138,34 @@ class Replica:
         if not self.awake:
             self._engine.wake(self)
 
-    def write_ready(self, ready: Ready, batch: Batch) -> list[tuple[Done, Any]]:
-        """Put everything of `ready` into the batch; returns the answers to give once it is written."""
+    def write_ready(self, ready: Ready, batch: Batch) -> list[Result]:
+        """Put everything of `ready` into the batch; returns what is to be settled."""
         if ready.entries:
             self.log.append(ready.entries, batch)
         if ready.hard_state is not None:
             self.log.save_hard_state(ready.hard_state, batch)
-        answers: list[tuple[Done, Any]] = []
-        if ready.committed:
-            for entry in ready.committed:
-                self._apply(entry, batch, answers)
-            self.machine.checkpoint(ready.committed[-1].index, batch)
-        return answers
+        committed = ready.committed
+        if not committed:
+            return []
+        results = [(entry.index, self._apply(entry, batch)) for entry in committed]
+        self.machine.checkpoint(committed[-1].index, batch)
+        return results
+
+    def settle(self, results: list[Result]) -> None:
+        """The effects may be shown, and their proposers told: they are in the store, and, where this replica
+        is the only one, on its disk."""
+        if not results:
+            return
+        self.machine.show(results[-1][0])
+        waiting = self._waiting
+        for index, result in results:
+            waiter = waiting.pop(index, None)
+            if waiter is not None:
+                waiter[1](result)
 
     def after_write(self, ready: Ready) -> None:
         """The batch is in the store."""
         if ready.committed:
-            self.machine.written()
             self.core.applied_to(ready.committed[-1].index)
         for context, _ in ready.reads:
             self._reads.pop(context)(True)
@@ -187,16 +202,11 @@ class Replica:
             self.suspect = False
         return False
 
-    def _apply(self, entry: Entry, batch: Batch, answers: list[tuple[Done, Any]]) -> None:
-        waiter = self._waiting.pop(entry.index, None) if self._waiting else None
-        if waiter is None:
-            if entry.kind is EntryKind.COMMAND:
-                self.machine.apply(entry, None, batch)
-            return
-        term, done, command = waiter
-        if term != entry.term:
-            if entry.kind is EntryKind.COMMAND:
-                self.machine.apply(entry, None, batch)
-            answers.append((done, Elsewhere(self.group, self.core.leader)))
-            return
-        answers.append((done, self.machine.apply(entry, command, batch)))
+    def _apply(self, entry: Entry, batch: Batch) -> Any:
+        """What its proposer is told, if one waits here."""
+        waiter = self._waiting.get(entry.index)
+        if waiter is not None and waiter[0] == entry.term:
+            return self.machine.apply(entry, waiter[2], batch)
+        if entry.kind is EntryKind.COMMAND:
+            self.machine.apply(entry, None, batch)
+        return Elsewhere(self.group, self.core.leader)  # whoever proposed here, it was another entry

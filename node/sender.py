@@ -150,7 +150,7 @@ class Senders:
         sent = 0
         try:
             while sent < batches_max and tail.partition.replica.serving:
-                batch = tail.sender.next_batch(tail.partition.machine.applied, self._now_ms())
+                batch = tail.sender.next_batch(tail.partition.machine.shown, self._now_ms())
                 if batch is None:
                     break
                 sent += 1

@@ -126,7 +126,7 @@ class Member:
         if waiting:
             self.machine.checkpoint(waiting[-1][0].index, batch)
             self.store.write(batch)
-            self.machine.written()
+            self.machine.show(self.machine.applied)
         for done, answer in answers:
             done(answer)
         return bool(waiting)
