@@ -61,11 +61,11 @@ class RaftLog:
         data = self._store.get(Family.LOG, self._key(index))
         return None if data is None else int.from_bytes(data[:8], "big")
 
-    def entries(self, lower: int, upper_exclusive: int, bytes_max: int) -> list[Entry]:
-        """From `lower` on, at least one when there is one, until `bytes_max` of data is reached."""
+    def entries(self, lower: int, upper: int, bytes_max: int) -> list[Entry]:
+        """lower <= index < upper; at least one when there is one, until `bytes_max` of data is reached."""
         entries: list[Entry] = []
         size = 0
-        for key, value in self._store.scan(Family.LOG, self._key(lower), self._key(upper_exclusive)):
+        for key, value in self._store.scan(Family.LOG, self._key(lower), self._key(upper)):
             size += len(value)
             if entries and size > bytes_max:
                 break
