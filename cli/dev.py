@@ -125,6 +125,7 @@ async def _serve(options: DevOptions, topology: Topology, stores: list[Store]) -
         await listen(regions[entry.name].router.start, topology, entry.routers[0].http)
     for region in regions.values():
         region.host.start()
+    grpc_doors = await _open_grpc(topology, regions)
     for region in regions.values():
         while region.router.readiness() is not None or region.host.readiness() is not None:
             await asyncio.sleep(0.005)
@@ -132,7 +133,6 @@ async def _serve(options: DevOptions, topology: Topology, stores: list[Store]) -
         router_entry = entry.routers[0]
         print(f"{entry.name}: http://{router_entry.http}  (gRPC {router_entry.grpc})", flush=True)
     print("ready", flush=True)
-    grpc_doors = await _open_grpc(topology, regions)
     settle_garbage()
     await wait_for_end(stop, None)
     for grpc_door in grpc_doors:
@@ -158,7 +158,7 @@ def _join(regions: dict[str, _Region]) -> None:
 
 
 async def _open_grpc(topology: Topology, regions: dict[str, _Region]) -> list[GrpcDoor]:
-    """After the ready line, and beside the loop: importing gRPC takes longer than everything else together."""
+    """Importing gRPC takes as long as everything else together: beside the loop, which starts the nodes."""
     await asyncio.to_thread(importlib.import_module, "kvorum.router.grpc")
     from kvorum.router.grpc import GrpcDoor
 

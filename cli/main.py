@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -114,6 +115,7 @@ def status(data_dir: Path, config: Path | None, as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Exit code 2 and one line for everything that the operator can mend."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # or its core tells stderr of every client that leaves
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:

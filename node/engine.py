@@ -31,6 +31,10 @@ INLINE_SYNC_US_MAX = 2_000
 """While a sync takes less than this on average, it is made on the loop: handing it to a thread and back would
 cost more than waiting for it. On a slower disk it must not hold up reads, and goes to the thread."""
 
+GATHER_US_MAX = 1_500
+"""An inline sync waits, at most so long, while every turn of the loop brings more to write: the requests that
+are arriving now share it."""
+
 THREAD_SYNCS = 1_000
 """How many syncs the thread makes before the loop tries again."""
 
@@ -88,6 +92,7 @@ class Engine:
         self._unsynced: list[_Taken] = []
         self._syncing: list[_Taken] | None = None
         self._sync_started_us = 0
+        self._gather_until_us = 0
         self._inline_sync_us_max = inline_sync_us_max
         self._inline_sync_us = 0.0  # a moving average
         self._thread_syncs_left = 0 if inline_sync_us_max else 1
@@ -213,15 +218,19 @@ class Engine:
             self._scheduler.run_blocking(self._store.sync, self._synced)
         else:
             # Not at once: what this pass sends must leave first, so that the disks of the group work together.
+            self._gather_until_us = self._scheduler.now_us() + GATHER_US_MAX
             self._scheduler.call_soon(self._sync_inline)
 
     def _sync_inline(self) -> None:
         if self._stopped:
             return
         assert self._syncing is not None
+        self._sync_started_us = started_us = self._scheduler.now_us()
+        if self._awake and started_us < self._gather_until_us:
+            self._scheduler.call_soon(self._sync_inline)
+            return
         self._syncing += self._unsynced
         self._unsynced = []
-        self._sync_started_us = started_us = self._scheduler.now_us()
         try:
             self._store.sync()
         except StoreError as error:

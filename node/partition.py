@@ -45,7 +45,7 @@ from kvorum.node.replica import Replica
 from kvorum.node.store import Batch, Family, Store
 from kvorum.replication.clock import HybridClock
 from kvorum.replication.link import Reply
-from kvorum.replication.lww import merge
+from kvorum.replication.lww import is_same_write, merge
 from kvorum.replication.raft.messages import Entry
 
 SCANNED_KEYS_MAX = 20_000
@@ -296,7 +296,7 @@ class Partition:
                 current = pending[1] if pending else self._store.get(Family.DATA, self._prefix + key)
             merged = merge(current, shipped.record)
             if merged is None:
-                lost += 1
+                lost += current is not None and not is_same_write(current, shipped.record)
                 if pending is not None and (waits_for is None or pending[0] > waits_for[0]):
                     waits_for = pending  # it lost to a write that must be durable before we say so
                 continue

@@ -18,3 +18,8 @@ def newer(a: bytes, b: bytes | None) -> bool:
 def merge(current: bytes | None, incoming: bytes) -> bytes | None:
     """The record to store when `incoming` arrives where `current` lies; None when it loses or is known."""
     return incoming if newer(incoming, current) else None
+
+
+def is_same_write(a: bytes, b: bytes) -> bool:
+    """Whether both records are of one write: a change that came again, and no conflict."""
+    return order_of(a) == order_of(b)
