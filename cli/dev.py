@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from kvorum.router.grpc import GrpcDoor
 
 GRPC_PORT_OFFSET = 1_000
-PARTITIONS = 4
-"""Of a new table. More would show nothing that four do not."""
+PARTITIONS = 2
+"""Of a new table. More would show nothing that two do not."""
 
 
 @dataclass(frozen=True, slots=True)
