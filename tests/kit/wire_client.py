@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import zlib
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -57,6 +58,18 @@ class WireClient:
     def end(self) -> None:
         """Send no more; what is on its way still comes."""
         self._socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Break off: the server sees a reset."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def interim_status(self) -> int:
+        """Of an answer that only announces another."""
+        while b"\r\n\r\n" not in self._received:
+            self._receive()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        return int(head.split()[1])
 
     def reply(self) -> Reply:
         """The next whole reply. ConnectionError when the server closes instead."""
