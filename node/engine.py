@@ -295,6 +295,10 @@ class Engine:
         """What may be written now. Said in the log when it changes: an operator has to make room."""
         before = self._allowed
         self._allowed = now = self._guard.allowed()
+        if now is Writes.NONE:
+            # What was proposed when the disk filled may wait for ever; those who wait for it must not.
+            for replica in self.replicas.values():
+                replica.abandon()
         if now is not before:
             if now is Writes.ALL:
                 _log.warning("the disk has room again: writes are accepted")

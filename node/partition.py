@@ -190,11 +190,10 @@ class Partition:
 
     def read_item(self, message: ReadItem, reply: Reply) -> None:
         replica = self.replica
-        if message.strong:
-            if not replica.serving:
-                reply(Elsewhere(message.partition, replica.leader))
-                return
-        elif message.index_min > self.machine.shown:
+        if replica.suspect or (message.strong and not replica.serving):
+            reply(Elsewhere(message.partition, replica.leader))
+            return
+        if not message.strong and message.index_min > self.machine.shown:
             self._when_shown(message.index_min, lambda: self._read_eventually(message.key, reply))
             return
         record = self._store.get(Family.DATA, self._prefix + message.key)
@@ -210,7 +209,7 @@ class Partition:
             reply(answer)
 
     def read_range(self, message: ReadRange, reply: Reply) -> None:
-        if message.strong and not self.replica.serving:
+        if self.replica.suspect or (message.strong and not self.replica.serving):
             reply(Elsewhere(message.partition, self.replica.leader))
         elif self.replica.alone and self._overlay:
             newest = max(self._overlay.values(), key=itemgetter(0))

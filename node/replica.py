@@ -50,8 +50,8 @@ class Waker(Protocol):
 
 
 class Replica:
-    """`group` 0 is the control group, any other a partition. `suspect`: the group has formed before, but this
-    store holds nothing of it: the disk was lost."""
+    """`group` 0 is the control group, any other a partition. `suspect`: this store holds nothing of the group,
+    though the group may have formed before: the disk was perhaps lost."""
 
     def __init__(
         self, group: int, core: Core, log: RaftLog, machine: Machine, engine: Waker, *, suspect: bool = False
@@ -68,6 +68,9 @@ class Replica:
         self._reads: dict[int, Callable[[bool], None]] = {}
         self._read_number = 0
         self._truncated = log.first_index() - 1
+        self._beginners: set[str] = set()
+        self._committed_elsewhere = 0
+        self._suspect_on_disk = False
         self._serving = False
 
     # ---- what services ask ----
@@ -132,7 +135,7 @@ class Replica:
     # ---- what the engine drives ----
 
     def step(self, message: RaftMessage, now_us: int) -> None:
-        if self.suspect and self._suspicion_holds(message):
+        if self.suspect and self._must_ignore(message, now_us):
             return
         self.core.step(message, now_us)
         if not self.awake:
@@ -145,6 +148,11 @@ class Replica:
         if ready.hard_state is not None:
             self.log.save_hard_state(ready.hard_state, batch)
         committed = ready.committed
+        if self.suspect and committed:
+            self._settle_suspicion(committed[-1])
+        if self.suspect is not self._suspect_on_disk:
+            self._suspect_on_disk = self.suspect
+            self.log.save_suspicion(self.suspect, batch)
         if not committed:
             return []
         results = [(entry.index, self._apply(entry, batch)) for entry in committed]
@@ -188,19 +196,37 @@ class Replica:
         reads, self._reads = self._reads, {}
         for read in reads.values():
             read(False)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Tell everybody who waits for an entry that its fate is unknown here."""
         waiting, self._waiting = self._waiting, {}
         for _, done, _ in waiting.values():
             done(fate_unknown())
 
-    def _suspicion_holds(self, message: RaftMessage) -> bool:
-        """Whether a replica that lost its disk must ignore `message`: an empty log would vote for anybody, and
-        with it an acknowledged write could be outvoted. Once it has again what a leader knows to be committed,
-        its vote is as good as any."""
-        if isinstance(message, VoteRequest | TimeoutNow):
-            return True
-        if isinstance(message, AppendRequest | Heartbeat) and 0 < message.commit <= self.core.commit_index:
+    def _must_ignore(self, message: RaftMessage, now_us: int) -> bool:
+        """Whether a replica that may have lost its disk must be deaf to `message`: an empty log would vote for
+        anybody, and with it an acknowledged write could be outvoted. That ends when it holds what is committed
+        (`_settle_suspicion`), or when all others have shown by asking for its vote that their logs are empty
+        too: then the group has never been there."""
+        match message:
+            case VoteRequest(last_index=0):
+                self._beginners.add(message.sender)
+                if len(self._beginners) == len(self.core.voters.names) - 1:
+                    self.suspect = False
+                    if self.core.name == min(self.core.voters.names):
+                        self.core.campaign(now_us)  # one of them, so that they do not split their votes
+            case AppendRequest():
+                self._committed_elsewhere = max(self._committed_elsewhere, message.commit)
+            case _:
+                pass
+        return self.suspect and isinstance(message, VoteRequest | TimeoutNow)
+
+    def _settle_suspicion(self, last: Entry) -> None:
+        """With an entry of the leader's own term it has everything that was committed before that term; with
+        all that the leader called committed, everything that it may have acknowledged itself."""
+        if last.term == self.core.term and last.index >= self._committed_elsewhere:
             self.suspect = False
-        return False
 
     def _apply(self, entry: Entry, batch: Batch) -> Any:
         """What its proposer is told, if one waits here."""
