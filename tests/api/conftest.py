@@ -41,7 +41,7 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     assert not crashes
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kvorum(endpoint: Endpoint) -> Endpoint:
     """For what only Kvorum can be asked."""
     if not endpoint.is_kvorum:
