@@ -137,7 +137,9 @@ class Node:
         if settings.name in settings.control_members:
             machine = ControlMachine(ports.store, settings.region, settings.replicas)
             self.directory = machine.directory
-            log = self._make_replica(0, settings.control_members, machine, suspect=False)
+            # Nobody can say yet whether the group has formed: the others will, by what they ask for.
+            suspect = len(settings.control_members) > 1 and not RaftLog.may_vote(ports.store, 0)
+            log = self._make_replica(0, settings.control_members, machine, suspect=suspect)
             self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
@@ -221,6 +223,10 @@ class Node:
         link.cast(Leading(self.settings.name, list(self._told.leading.items())))
         if self._control is None and link.peer in self.settings.control_members:
             link.cast(Watch(self.directory.version))
+        if self._control is not None and self.engine.replicas[0].suspect:
+            # Let the others see at once that there is nothing here: if they have nothing either, that is a start.
+            self.engine.replicas[0].core.campaign(self.engine.now_us())
+            self.engine.wake(self.engine.replicas[0])
 
     def link_down(self, link: Link) -> None:
         self._followers.pop(id(link), None)
@@ -360,7 +366,11 @@ class Node:
         if table is None:
             return
         known = RaftLog.exists(self._store, descriptor.id)
-        suspect = descriptor.formed and not known and len(descriptor.replicas) > 1
+        suspect = (
+            (descriptor.formed or known)
+            and len(descriptor.replicas) > 1
+            and not RaftLog.may_vote(self._store, descriptor.id)
+        )
         if suspect:
             _log.error(
                 "a replica of a formed partition is missing from this node's disk; it will not vote until it"

@@ -3,6 +3,8 @@
     LOG   group (8 bytes) | index (8 bytes)  ->  term (8 bytes) | kind (1 byte) | data
     META  "raft/hard/" group  ->  HardState      "raft/base/" group  ->  index and term of the entry before
                                                                         the first one kept
+                                                   "raft/suspect/" group  ->  nothing, while the replica must
+                                                                        not vote
 
 Writes go into the batch of the engine's pass; reads serve restarts and followers that lag.
 """
@@ -40,6 +42,14 @@ class RaftLog:
     def exists(cls, store: Store, group: int) -> bool:
         """Whether this store has ever held a replica of the group."""
         return store.get(Family.META, b"raft/hard/" + group.to_bytes(8, "big")) is not None
+
+    @classmethod
+    def may_vote(cls, store: Store, group: int) -> bool:
+        """Whether this store holds a replica of the group that has not lost what it had acknowledged."""
+        return (
+            cls.exists(store, group)
+            and store.get(Family.META, b"raft/suspect/" + group.to_bytes(8, "big")) is None
+        )
 
     def load_hard_state(self) -> HardState:
         data = self._store.get(Family.META, b"raft/hard/" + self._group)
@@ -93,6 +103,13 @@ class RaftLog:
     def save_hard_state(self, hard_state: HardState, batch: Batch) -> None:
         batch.put(Family.META, b"raft/hard/" + self._group, _encoder.encode(hard_state))
 
+    def save_suspicion(self, suspect: bool, batch: Batch) -> None:
+        """Outlives a restart; belongs into the batch of the first hard state."""
+        if suspect:
+            batch.put(Family.META, b"raft/suspect/" + self._group, b"")
+        else:
+            batch.delete(Family.META, b"raft/suspect/" + self._group)
+
     def truncate(self, index: int, batch: Batch) -> None:
         """Drop everything up to and including `index`, which must be in the log."""
         term = self.term(index)
@@ -107,6 +124,7 @@ class RaftLog:
         batch.delete_range(Family.LOG, self._group, self._group + b"\xff" * 9)
         batch.delete(Family.META, b"raft/base/" + self._group)
         batch.delete(Family.META, b"raft/hard/" + self._group)
+        batch.delete(Family.META, b"raft/suspect/" + self._group)
 
     def _key(self, index: int) -> bytes:
         return self._group + index.to_bytes(8, "big")

@@ -21,7 +21,6 @@ from kvorum.replication.raft.messages import (
     AppendRequest,
     Entry,
     EntryKind,
-    Heartbeat,
     RaftMessage,
     TimeoutNow,
     VoteRequest,
@@ -70,7 +69,7 @@ class Replica:
         self._truncated = log.first_index() - 1
         self._beginners: set[str] = set()
         self._committed_elsewhere = 0
-        self._suspect_on_disk = False
+        self._suspect_on_disk = None if suspect else False
         self._serving = False
 
     # ---- what services ask ----
