@@ -50,7 +50,7 @@ from kvorum.node.store import (
 )
 from kvorum.node.store_directory import DurableMark, explained, prepare_directory
 
-_WRITE_BUFFER_BYTES_MAX: Final = 64 << 20
+_WRITE_BUFFER_BYTES_MAX: Final = 24 << 20
 _WRITE_BUFFER_BYTES_MIN: Final = 1 << 20
 # disk_guard's reserve of 1/8 then holds the largest compaction, 12 times what one of three families flushes.
 _WRITE_BUFFER_OF_DISK: Final = 32
@@ -77,7 +77,7 @@ def open_rocks_store(
     """Open the store in the directory `path`, or make it there, durably.
 
     `write_buffer_bytes`: about what all memtables hold before they are flushed, and what a restart after a crash
-    replays (6 ms/MiB); by default 64 MiB, or 1/32 of a disk that is smaller than 2 GiB. Memory is taken as it is
+    replays (6 ms/MiB); by default 24 MiB, or 1/32 of a smaller disk. Memory is taken as it is
     used. `max_open_files`: tables kept open (one is up to a third of the write buffer); by default a quarter of
     the process's limit of descriptors, which leaves room for sockets and for a second store.
 
