@@ -1,14 +1,15 @@
 # From a fresh clone: `make up` runs Kvorum, `make test` runs its tests. Both install what they need.
+# FLAGS goes to kvorum or pytest: make up FLAGS="--port 9100 --in-memory", make test FLAGS=tests/unit
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: up test check format sim bench proto clean
 
 up: .venv/runtime
-	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1
+	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1 $(FLAGS)
 
 test: .venv/development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(FLAGS)
 
 check: .venv/development
 	$(BIN)/ruff format --check .
