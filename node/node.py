@@ -35,7 +35,7 @@ from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
 from kvorum.node.control_group import ControlMachine, ControlService
-from kvorum.node.engine import Engine, Scheduler
+from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
 from kvorum.node.machine import Machine
 from kvorum.node.partition import Partition, PartitionMachine
 from kvorum.node.raft_log import RaftLog
@@ -65,7 +65,8 @@ EARLY_MESSAGES_MAX = 1_000
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """`control_members`: the nodes that hold the control group, the same for every process of the region.
-    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered."""
+    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered.
+    `inline_sync_us_max`: see engine; None for its own."""
 
     name: str
     zone: str
@@ -76,6 +77,7 @@ class NodeSettings:
     raft: Settings
     reserve_bytes: int | None = None
     tombstone_days: float = 7.0
+    inline_sync_us_max: int | None = None
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ class Node:
             self._send_raft,
             self._store_failed,
             settings.reserve_bytes,
+            INLINE_SYNC_US_MAX if settings.inline_sync_us_max is None else settings.inline_sync_us_max,
         )
         self.senders = Senders(
             region=settings.region,
