@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from kvorum.cli.addresses import check_address
 from kvorum.cli.assembly import NodeHost, RegionLinks, build_router, node_settings
 from kvorum.cli.data_directory import DataDirectory
 from kvorum.cli.exposition import expose_node, expose_router
@@ -164,6 +165,7 @@ async def _open_grpc(topology: Topology, regions: dict[str, _Region]) -> list[Gr
 
     doors: list[GrpcDoor] = []
     for entry in topology.regions:
+        check_address(topology, entry.routers[0].grpc)  # gRPC itself does not say why it cannot
         door = GrpcDoor(regions[entry.name].router.service)
         await listen(door.start, topology, entry.routers[0].grpc)
         doors.append(door)

@@ -119,7 +119,11 @@ def main() -> NoReturn:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        message = error.format_message()
+        if "\n" in message:  # the help, for one who gave no command
+            error.show()
+        else:
+            print(f"kvorum: {message}", file=sys.stderr)
         sys.exit(2)
     except (OperatorError, TopologyError) as error:
         print(f"kvorum: {error}", file=sys.stderr)

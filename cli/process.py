@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from kvorum.cli.addresses import check_address
 from kvorum.cli.assembly import NodeHost, RegionLinks, build_router, codec, hello, node_settings
 from kvorum.cli.data_directory import DataDirectory
 from kvorum.cli.errors import OperatorError, unusable_address, unusable_directory
@@ -143,6 +144,7 @@ async def _router(topology: Topology, region: RegionEntry, entry: RouterEntry, s
     await listen(status.start, topology, entry.metrics)
     from kvorum.router.grpc import GrpcDoor
 
+    check_address(topology, entry.grpc)  # gRPC itself does not say why it cannot
     grpc_door = GrpcDoor(router.service)
     await listen(grpc_door.start, topology, entry.grpc)
     dial.start()

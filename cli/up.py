@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvorum.cli.addresses import check_address
 from kvorum.cli.data_directory import DataDirectory
-from kvorum.cli.errors import unusable_address
 from kvorum.cli.runtime import stop_event
 from kvorum.cli.supervisor import Supervisor
-from kvorum.cli.topology import Topology, default_topology, load, resolve, split_address
+from kvorum.cli.topology import Topology, default_topology, load, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,5 @@ def _check_ports(topology: Topology) -> None:
     """Say that a port is taken before anything is started."""
     for region in topology.regions:
         for router in region.routers:
-            for address in (router.http, router.grpc):
-                host, port = split_address(address)
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    try:
-                        probe.bind((topology.listen or host, port))
-                    except OSError as error:
-                        raise unusable_address(address, error) from error
+            check_address(topology, router.http)
+            check_address(topology, router.grpc)

@@ -63,8 +63,17 @@ class Record:
 
 
 class Writer:
+    """`registers`: the share of its operations that are on registers."""
+
     def __init__(
-        self, name: str, region: str, url: str, ranges: PartitionRanges, record: Record, random: Random
+        self,
+        name: str,
+        region: str,
+        url: str,
+        ranges: PartitionRanges,
+        record: Record,
+        random: Random,
+        registers: float = 0.15,
     ) -> None:
         self._name = name
         self._region = region
@@ -72,28 +81,29 @@ class Writer:
         self._ranges = ranges
         self._record = record
         self._random = random
+        self._registers = registers
         self._count = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         async with Connection(self._url) as connection:
             while not stop.is_set():
-                dice = self._random.random()
-                if dice < 0.15:
+                if self._random.random() < self._registers:
                     answer = await self._use_register(connection)
-                elif dice < 0.25:
+                elif self._random.random() < 0.1:
                     answer = await self._read(connection)
                 else:
-                    answer = await self._write(connection, dice)
+                    answer = await self._write(connection)
                 if answer.error:
                     self._record.errors[answer.error] += 1
                 if answer.status in {0, 500, 503}:
                     await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _write(self, connection: Connection, dice: float) -> Answer:
+    async def _write(self, connection: Connection) -> Answer:
         key = self._random.choice(KEYS)
         self._count += 1
         value = f"{self._name}-{self._count}"
-        deletes, updates = dice >= 0.92, 0.65 <= dice < 0.92
+        dice = self._random.random()
+        deletes, updates = dice < 0.1, 0.1 <= dice < 0.45
         named: dict[str, Any] = {"TableName": TABLE, "Key": {"id": {"S": key}}}
         invoked = time.time()
         if deletes:
