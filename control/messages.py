@@ -45,7 +45,7 @@ class WriteItem(Struct, frozen=True, array_like=True, tag=11):
 
 class ReadRange(Struct, frozen=True, array_like=True, tag=12):
     """Items with lower <= key < upper in key order (backwards when `reverse`), at most `items_max` (0: no
-    limit). A page ends before the item that would take it past `bytes_max`, but holds at least one."""
+    limit). A page ends with the item that takes it past `bytes_max`."""
 
     partition: int
     epoch: int

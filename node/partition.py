@@ -390,21 +390,17 @@ class Partition:
         page: list[bytes] = []
         room = message.bytes_max
         items_max = message.items_max or SCANNED_KEYS_MAX
-        last = b""
         pairs = self._store.scan(
             Family.DATA, prefix + message.lower, prefix + message.upper, reverse=message.reverse
         )
         for scanned, (key, record) in enumerate(pairs, 1):
             if not record[0] & records.TOMBSTONE:
-                room -= records.size_of(record)
-                if room < 0 and page:
-                    return PageAnswer(page, last[len(prefix) :])
                 page.append(record)
-                if len(page) == items_max:
+                room -= records.size_of(record)
+                if room < 0 or len(page) == items_max:
                     return PageAnswer(page, key[len(prefix) :])
-            last = key
             if scanned == SCANNED_KEYS_MAX:
-                return PageAnswer(page, last[len(prefix) :])
+                return PageAnswer(page, key[len(prefix) :])
         return PageAnswer(page, None)
 
     def _read_eventually(self, key: bytes, reply: Reply) -> None:

@@ -1,8 +1,8 @@
 """One page of a Query or a Scan: read ranges in order until the page is full, keep what the filter keeps, and
 write the answer.
 
-A page is full at Limit items, or before the item that would take it past 1 MB (AWS developer guide, "Paginating
-table query results"); sizes and Limit count what was read, not what the filter kept. Without a filter and a
+A page is full at Limit items, or with the item that takes it past 1 MB (as AWS does it, where its developer guide
+says "a maximum of 1 MB"); sizes and Limit count what was read, not what the filter kept. Without a filter and a
 projection the answer is the stored JSON, concatenated.
 """
 
@@ -61,30 +61,18 @@ async def read_page(
                 bytes_max=PAGE_BYTES_MAX - page.size,
                 strong=strong,
             )
-            _take(page, answer.records, items_max)
+            page.records += answer.records
+            page.size += sum(map(record.size_of, answer.records))
+            page.stopped = page.size > PAGE_BYTES_MAX or 0 < items_max <= len(page.records)
             if answer.next_key is None:
                 break
-            if page.size >= PAGE_BYTES_MAX:
-                page.stopped = True
-            elif reverse:
+            if reverse:
                 upper = answer.next_key
             else:
                 lower = keys.after(answer.next_key)
         if page.stopped:
             break
     return page
-
-
-def _take(page: Page, records: list[bytes], items_max: int) -> None:
-    """Add what fits. A partition's page holds at least one item, which may be one too many for ours."""
-    for found in records:
-        size = record.size_of(found)
-        if page.records and page.size + size > PAGE_BYTES_MAX:
-            page.stopped = True
-            return
-        page.records.append(found)
-        page.size += size
-    page.stopped = bool(items_max) and len(page.records) >= items_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +158,7 @@ async def render(table: Table, page: Page, selection: Selection) -> bytes:
     if not selection.count_only:
         parts.append(b'"Items":[' + b",".join(items) + b"]")
     parts.append(b'"Count":%d,"ScannedCount":%d' % (count, scanned))
-    if page.stopped and page.records:
+    if page.stopped:
         last = values.loads(record.json_of(page.records[-1]))
         parts.append(b'"LastEvaluatedKey":' + values.dumps(_key_of(table.keys, last)))
     if selection.report is not Report.NONE:

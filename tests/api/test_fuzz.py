@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -111,9 +112,61 @@ _MAPS = {
 def _requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """(operation, body). Tables are created and deleted under another name than items are asked for."""
     operation = draw(st.sampled_from(sorted(REQUESTS)))
+    sane = draw(st.booleans())
     texts = {**_TEXTS, "TableName": (_NEW,)} if operation in ("CreateTable", "DeleteTable") else _TEXTS
-    vocabulary = Vocabulary(texts=texts, names=_NAMES, maps=_MAPS, sane=draw(st.booleans()))
-    return operation, draw(vocabulary.request(operation))
+    vocabulary = Vocabulary(texts=texts, names=_NAMES, maps=_MAPS, sane=sane)
+    body = draw(vocabulary.request(operation))
+    if sane:
+        body = draw(_coherent(body))
+        if operation == "Query":
+            body["KeyConditionExpression"] = draw(st.sampled_from(("pk = :p", "pk = :p AND sk <= :q")))
+            values = body.setdefault("ExpressionAttributeValues", {})
+            values.update({":p": {"S": "a"}, ":q": {"N": "1"}})
+            if ":q" not in body["KeyConditionExpression"]:
+                del values[":q"]
+    return operation, body
+
+
+_EXPRESSIONS = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+_QUARRELSOME = (
+    "AttributesToGet",
+    "IndexName",
+    "Select",
+    "Segment",
+    "TotalSegments",
+    "KeyConditionExpression",
+)
+"""Parameters that seldom go together as they are drawn."""
+
+
+@st.composite
+def _coherent(draw: st.DrawFn, body: dict[str, Any]) -> dict[str, Any]:
+    """The same with exactly the placeholders that its expressions use, so that it often means something."""
+    body = {
+        name: {
+            key: draw(_coherent(value)) if isinstance(value, dict) else value for key, value in member.items()
+        }
+        if name == "RequestItems"
+        else member
+        for name, member in body.items()
+        if name not in _QUARRELSOME or draw(st.integers(0, 7)) == 0
+    }
+    used = " ".join(body.get(name, "") for name in _EXPRESSIONS)
+    for parameter, sign, drawn in (
+        ("ExpressionAttributeNames", "#", st.sampled_from(("a", "b", "c"))),
+        ("ExpressionAttributeValues", ":", _VALUE),
+    ):
+        body.pop(parameter, None)
+        placeholders = set(re.findall(rf"{sign}\w+", used))
+        if placeholders:
+            body[parameter] = {placeholder: draw(drawn) for placeholder in sorted(placeholders)}
+    return body
 
 
 @st.composite

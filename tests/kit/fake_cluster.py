@@ -84,11 +84,11 @@ class FakeCluster:
         limit = min(filter(None, (items_max, self.page_items_max)), default=0)
         records: list[bytes] = []
         size = 0
-        for position, key in enumerate(found):
-            size += record.size_of(store[key])
-            if records and (size > bytes_max or len(records) == limit):
-                return PageAnswer(records, found[position - 1])
+        for key in found:
             records.append(store[key])
+            size += record.size_of(store[key])
+            if size > bytes_max or len(records) == limit:
+                return PageAnswer(records, key)
         return PageAnswer(records, None)
 
     async def statistics(self, table: Table) -> StatisticsAnswer:
