@@ -16,7 +16,7 @@ from kvorum.node.answers import disk_is_full, fate_unknown, refused
 from kvorum.node.machine import Machine
 from kvorum.node.raft_log import RaftLog
 from kvorum.node.store import Batch
-from kvorum.replication.raft.core import Core, Ready
+from kvorum.replication.raft.core import Core, Ready, Refusal
 from kvorum.replication.raft.messages import (
     AppendRequest,
     Entry,
@@ -92,7 +92,8 @@ class Replica:
             return None
         index = core.propose(data)
         if index is None:
-            done(refused(throttled()) if core.serves else Elsewhere(self.group, core.leader))
+            full = core.refusal() is Refusal.TOO_MUCH_UNCOMMITTED
+            done(refused(throttled()) if full else Elsewhere(self.group, core.leader))
             return None
         overwritten = self._waiting.get(index)
         self._waiting[index] = (core.term, done, command)
