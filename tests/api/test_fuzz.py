@@ -116,6 +116,7 @@ def _requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     texts = {**_TEXTS, "TableName": (_NEW,)} if operation in ("CreateTable", "DeleteTable") else _TEXTS
     vocabulary = Vocabulary(texts=texts, names=_NAMES, maps=_MAPS, sane=sane)
     body = draw(vocabulary.request(operation))
+    body.pop("DeletionProtectionEnabled", None)  # nothing that is served yet can take it off again
     if sane:
         body = draw(_coherent(body))
         if operation == "Query":

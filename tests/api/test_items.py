@@ -107,6 +107,15 @@ def test_update_returns_what_was_asked_for(row: Row, returns: str, expected: Ite
         assert answer["Attributes"] == {**key, **expected}
 
 
+def test_update_returns_the_elements_that_it_changed(row: Row) -> None:
+    row.put({"l": {"L": [{"N": "0"}, {"N": "1"}, {"N": "2"}]}})
+    for returns, number in (("UPDATED_OLD", "1"), ("UPDATED_NEW", "9")):
+        answer = row.update(
+            "SET l[1] = :nine", ExpressionAttributeValues={":nine": {"N": "9"}}, ReturnValues=returns
+        )
+        assert answer["Attributes"] == {"l": {"L": [{"N": number}]}}
+
+
 @pytest.mark.parametrize("returns", ["ALL_OLD", "UPDATED_OLD"])
 def test_update_of_nothing_returns_nothing_old(row: Row, returns: str) -> None:
     answer = row.update("SET a = :v", ExpressionAttributeValues={":v": {"S": "x"}}, ReturnValues=returns)
@@ -217,6 +226,19 @@ def test_update_expressions(
             "SET n = s + :v",
             {":v": {"N": "1"}},
             "An operand in the update expression has an incorrect data type",
+        ),
+        (
+            "ADD s :v",
+            {":v": {"N": "1"}},
+            "An operand in the update expression has an incorrect data type",
+        ),
+        (
+            "ADD s :v",
+            {":v": {"S": "x"}},
+            (
+                "Invalid UpdateExpression: Incorrect operand type for operator or function; operator: ADD, "
+                "operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND"
+            ),
         ),
         (
             "SET m.x.y = :v",

@@ -128,6 +128,15 @@ def test_a_table_by_its_arn(client: Client, tables: Tables, unique: str) -> None
     assert answer["Item"] == item
 
 
+def test_pages_of_names_have_a_limit(client: Client) -> None:
+    for limit, constraint in ((0, "greater than or equal to 1"), (101, "less than or equal to 100")):
+        message = refused(client.list_tables, "ValidationException", Limit=limit)
+        assert message == (
+            "1 validation error detected: Value at 'Limit' failed to satisfy constraint: "
+            f"Member must have value {constraint}"
+        )
+
+
 def test_creating_it_twice(client: Client, tables: Tables) -> None:
     name = tables("S")
     message = refused(

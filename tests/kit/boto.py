@@ -22,7 +22,8 @@ Item = dict[str, Any]
 
 
 def new_client(endpoint: Endpoint) -> Client:
-    """A client that tries once and verifies every answer. AWS is asked with the caller's own credentials."""
+    """A client that tries once, leaves all judgement of requests to the server, and verifies every answer. AWS is
+    asked with the caller's own credentials."""
     session = boto3.Session(region_name=endpoint.region)
     credentials: dict[str, str] = {}
     if not endpoint.is_aws:
@@ -30,7 +31,12 @@ def new_client(endpoint: Endpoint) -> Client:
     client = session.client(
         "dynamodb",
         endpoint_url=endpoint.url,
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32, read_timeout=30),
+        config=Config(
+            retries={"total_max_attempts": 1},
+            parameter_validation=False,
+            max_pool_connections=32,
+            read_timeout=30,
+        ),
         **credentials,
     )
     client.meta.events.register("before-parse.dynamodb", _check_answer)
