@@ -52,6 +52,11 @@ class Machine:
     applied: int = 0
     cursors: dict[str, int] = field(default_factory=dict[str, int])
 
+    @property
+    def shown(self) -> int:
+        """What is written here is durable at once."""
+        return self.applied
+
 
 @dataclass
 class ModelPartition:
