@@ -106,7 +106,12 @@ class NodeHost:
             await asyncio.sleep(0.02)
         self.node.stop()
         self._scheduler.close()
-        self._store.close()
+        try:
+            self._store.close()
+        except StoreError as error:  # a full disk, as a rule: the store's log has it all
+            _log.warning(
+                "the store is not closed in order; it will be at its next start", extra={"error": str(error)}
+            )
 
     def _failed(self, error: StoreError) -> None:
         if isinstance(error, StoreFullError):
@@ -126,6 +131,7 @@ class NodeHost:
             self._failed(error)
             return
         _log.warning("the disk has room again: the node starts anew on its store")
+        self.node.stop()
         self.node = Node(self._settings, self._ports)
         self.node.start()
         for link in list(self._connected.values()):

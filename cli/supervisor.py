@@ -28,7 +28,8 @@ CONFIGURATION_EXIT = 2
 has run before is tried again; whatever is in its way, the others must go on."""
 STOP_SECONDS = 10.0
 _RESTART_DELAYS_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
-_HEALTHY_SECONDS = 10.0
+_HEALTHY_SECONDS = 2.0
+_REWRITE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class Supervisor:
             for entry in entries
         ]
         self._configuration = directory / "topology.json"
+        self._rewrite: asyncio.TimerHandle | None = None
 
     async def run(self, stop: asyncio.Event) -> int:
         """Until `stop` is set; returns the exit code."""
@@ -172,9 +174,16 @@ class Supervisor:
             self._routers_gone.set()
         else:
             self._routers_gone.clear()
+        if self._rewrite is not None:
+            self._rewrite.cancel()
+            self._rewrite = None
         described = [child.described() for child in self._children]
         data = msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
-        write_atomically(self._directory / "cluster.json", data)
+        try:
+            write_atomically(self._directory / "cluster.json", data)
+        except OSError as error:  # a full disk: the processes matter more
+            self._say(f"cannot write cluster.json: {error.strerror}; trying again")
+            self._rewrite = asyncio.get_running_loop().call_later(_REWRITE_SECONDS, self._write_cluster)
 
     def _log_path(self, child: _Child) -> Path:
         return self._directory / "logs" / f"{child.region}.{child.entry.name}.log"

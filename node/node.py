@@ -332,9 +332,10 @@ class Node:
         return sum(replica.leader == name for replica in self.engine.replicas.values())
 
     def _store_failed(self, error: StoreError) -> None:
-        self._failure = error
-        self.senders.stop()
-        self._ports.on_failure(error)
+        if self._failure is None:
+            self._failure = error
+            self.senders.stop()
+            self._ports.on_failure(error)
 
     # ---- following the directory ----
 
@@ -345,10 +346,13 @@ class Node:
     def _follow(self, updates: list[Update]) -> None:
         tables = {update.id for update in updates if update.kind == "table"}
         for update in updates:
-            if isinstance(update.record, Descriptor):
-                current = self.directory.partitions.get(update.record.id)
+            if update.kind == "partition":
+                current = self.directory.partitions.get(int(update.id))
+                held = self.partitions.get(int(update.id))
                 if current is not None:
                     self._follow_partition(current)
+                elif held is not None:  # made anew from an old directory, after everybody had dropped it
+                    self._drop_partition(held.descriptor)
         if tables:
             for partition in self.partitions.values():
                 partition.table = self.directory.tables_by_id.get(partition.table.id, partition.table)
@@ -516,6 +520,8 @@ class Node:
         self._kicks += 1
         for partition in self.partitions.values():
             partition.expire()
+        if self._failure is not None:
+            return  # reads go on, and nothing else
         self.senders.kick()
         self._register()
         if self._kicks % 5 == 0:

@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.01
 _MARK = "KVORUM_TEST_MARK"
 
 
-def until(condition: Callable[[], T], seconds: float, what: str) -> T:
+def until(condition: Callable[[], T | None], seconds: float, what: str) -> T:
     """The condition's first true value; AssertionError when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -329,9 +329,7 @@ class Up(Command):
             member = self.member(region, name)
             return member if member.pid is not None and member.pid != old_pid and is_ready(member) else None
 
-        found = until(again, seconds, f"{region}/{name} ready again")
-        assert found is not None
-        return found
+        return until(again, seconds, f"{region}/{name} ready again")
 
     def wait_all_ready(self, seconds: float = READY_SECONDS) -> None:
         """Until every process says that it is ready."""

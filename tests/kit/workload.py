@@ -40,6 +40,10 @@ class PartitionRanges:
         return self.numbers[bisect_right(self.lowers, keys.token(key.encode())) - 1]
 
 
+WHOLE_TABLE = PartitionRanges([0], [0])
+"""For those who do not ask which partition a key is in."""
+
+
 @dataclass(slots=True)
 class Record:
     """`successes`: when writes to a partition were answered with success, by (region, partition)."""
