@@ -118,11 +118,14 @@ class Replica:
         self._engine.wake(self)
 
     def when_resolved(self, index: int, done: Callable[[bool], None]) -> None:
-        """`done(True)` once the entry proposed here at `index` is applied; `done(False)` when it certainly
-        never will be."""
+        """`done(True)` once the entry proposed here at `index` is applied; `done(False)` when nobody here will
+        see that: another entry took its place, or this replica was closed."""
         waiter = self._waiting.get(index)
         if waiter is None:
-            self.confirm(done)
+            if index <= self.machine.applied:
+                self.confirm(done)
+            else:
+                done(False)
             return
         term, first, command = waiter
 
