@@ -224,7 +224,11 @@ class Node:
         self._followers[id(link)] = link
         self._connected_since_us[link.peer] = self.engine.now_us()
         link.cast(Leading(self.settings.name, list(self._told.leading.items())))
-        if self._control is None and link.peer in self.settings.control_members:
+        if self._control is not None:
+            # Whoever it is will Watch; if that is lost, or was said to the node that this one replaces after a
+            # full disk, a reminder of the version says that there is something to ask for.
+            self._control.handle(Watch(self.directory.version), None, link)
+        elif link.peer in self.settings.control_members:
             link.cast(Watch(self.directory.version))
         if self._control is not None and self.engine.replicas[0].suspect:
             # Let the others see at once that there is nothing here: if they have nothing either, that is a start.
