@@ -207,7 +207,7 @@ class Core:
 
     @property
     def regressed(self) -> tuple[str, ...]:
-        """Followers that refused what they had acknowledged: their disks lost data."""
+        """Followers that refused what they had acknowledged, and do not hold it again: their disks lost data."""
         return tuple(name for name, progress in self._progress.items() if progress.regressed)
 
     def lease_until_us(self) -> int:

@@ -21,12 +21,12 @@ class Progress:
         "inflight",
         "inflight_bytes",
         "lacking",
+        "lost_index",
         "match",
         "matched_us",
         "next",
         "paused",
         "probing",
-        "regressed",
     )
 
     def __init__(self, match_index: int, next_index: int) -> None:
@@ -43,7 +43,7 @@ class Progress:
         self.matched_us = NEVER_US  # the reading of the append that told `match`
         self.confirmed_round = 0
         self.lacking = False  # needs entries that the log no longer has
-        self.regressed = False  # refused what it had acknowledged: its disk lost data
+        self.lost_index = 0  # it had acknowledged up to here and has not got so far again: its disk lost data
 
     def room(self, entries_max: int, bytes_max: int) -> int:
         """How many more entries may be sent now."""
@@ -74,7 +74,9 @@ class Progress:
             return False
         self.match = match_index
         self.matched_us = sent_us
-        self.lacking = self.regressed = False
+        self.lacking = False
+        if match_index >= self.lost_index:
+            self.lost_index = 0
         if self.next <= match_index:
             self.next = match_index + 1
         inflight = self.inflight
@@ -87,13 +89,23 @@ class Progress:
         `agreed_index`, where the logs could agree, but not before what is known to agree."""
         if previous_index <= self.match:
             # It had acknowledged this. An old refusal that comes late was sent before that acknowledgement's
-            # append; one that was sent after it means that acknowledged entries are gone.
-            self.regressed = self.regressed or sent_us > self.matched_us
-            return False
+            # append; one that was sent after it means that acknowledged entries are gone. What was committed
+            # with its help stays committed; it is fed again as far back as the log reaches, and whoever hosts
+            # it keeps it from voting until then.
+            if sent_us <= self.matched_us:
+                return False
+            self.lost_index = max(self.lost_index, self.match)
+            self.match = min(agreed_index, previous_index - 1)
+            self.probe(self.match + 1)
+            return True
         if self.probing and previous_index != self.next - 1:
             return False
         self.probe(min(agreed_index, previous_index - 1) + 1)
         return True
+
+    @property
+    def regressed(self) -> bool:
+        return self.lost_index > 0
 
     def link_broke(self) -> None:
         """What was under way may be lost. A guess that was being probed is still as good as any."""

@@ -383,6 +383,11 @@ def test_a_node_that_lost_its_disk_does_not_outvote_what_it_forgot(tmp_path: Pat
         put_all(up, "newest")
         assert values(up) == {"newest"}
 
+        until(lambda: _is_ready(metrics), 20, "node-b has got everything again")
+        by_hand["node-a"].kill_all()
+        until(lambda: dynamo.get(url, TABLE, "key-0").ok, 20, "b, whole again, and c agree")
+        assert values(up) == {"newest"}
+
 
 def test_the_others_go_on_when_a_disk_is_lost(two_regions: Up) -> None:
     """And whoever is killed next is not missed for the wrong reason: nothing is lost."""

@@ -3,7 +3,8 @@
 
 Commands: `cluster NAMES [setting=value …]` · `campaign NAME` · `propose NAME TEXT` · `read NAME CONTEXT` ·
 `transfer NAME TO` · `work NAME` · `sync NAME` · `deliver` · `settle` · `tick [NAMES] COUNT` · `wait MILLISECONDS` ·
-`isolate NAMES` · `heal` · `restart NAME` · `quiet` (until the block ends) · `state`.
+`isolate NAMES` · `heal` · `restart NAME` · `wipe NAME` ·
+`compact NAME INDEX` · `quiet` (until the block ends) · `state`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from kvorum.replication.raft.messages import (
     VoteRequest,
 )
 from tests.kit.raft_cluster import Cluster, Envelope
-from tests.kit.raft_simulation import MILLISECOND
+from tests.kit.raft_simulation import MILLISECOND, Disk
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "raft_transcripts").glob("*.txt"))
 
@@ -151,6 +152,16 @@ class Transcript:
 
     def do_restart(self, name: str) -> None:
         self.cluster.restart(name)
+
+    def do_wipe(self, name: str) -> None:
+        """Its disk is gone; it starts again with an empty one, and its links are made anew."""
+        self.cluster.disks[name] = Disk()
+        self.cluster.restart(name)
+        for core in self.cluster.cores.values():
+            core.unreachable(name)
+
+    def do_compact(self, name: str, index: str) -> None:
+        self.cluster.compact(name, int(index))
 
     def do_quiet(self) -> None:
         self.is_quiet = True
