@@ -305,9 +305,10 @@ class Placement:
         )
         deadline = self.monotonic() + self.limits.request_seconds
         tried: set[str] = set()
+        pending = False  # an attempt whose fate is unknown may still take effect, whatever a later one is told
         while True:
             if self.monotonic() >= deadline:
-                raise errors.service_unavailable()
+                raise errors.internal_server_error() if pending else errors.service_unavailable()
             link = self._control_link(tried)
             if link is None:
                 await self._pause()
@@ -323,11 +324,12 @@ class Placement:
                     await self._reach(answer.version, deadline)
                     return answer
                 case Refused():
-                    raise error_of(answer)
+                    raise errors.internal_server_error() if pending else error_of(answer)
                 case Elsewhere():
                     self._control_leader = answer.leader
                 case LinkFailure(sent=sent) if repeatable or not sent:
                     self._control_leader = None
+                    pending = pending or sent
                 case _:
                     raise errors.internal_server_error()
 
