@@ -82,17 +82,21 @@ def _commands(complete: Path, port: int) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("place", ["below a file", "a file", "read-only"])
-def test_a_directory_that_cannot_be_used(tmp_path: Path, complete: Path, place: str) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
+@pytest.mark.parametrize("place", ["file/data", "file"])
+def test_a_directory_that_cannot_be_made(tmp_path: Path, complete: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    _check_refused(tmp_path, complete, tmp_path / place)
+
+
+def test_a_directory_that_cannot_be_written(tmp_path: Path, complete: Path) -> None:
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
-        if place == "read-only":
-            disk.make_read_only()
-        directory = {"below a file": file / "data", "a file": file, "read-only": disk.path / "data"}[place]
-        for command in _commands(complete, free_port()):
-            line = refusal(run(*command, "--data-dir", str(directory), cwd=tmp_path))
-            assert str(directory) in line
+        disk.make_read_only()
+        _check_refused(tmp_path, complete, disk.path / "data")
+
+
+def _check_refused(cwd: Path, complete: Path, directory: Path) -> None:
+    for command in _commands(complete, free_port()):
+        assert str(directory) in refusal(run(*command, "--data-dir", str(directory), cwd=cwd))
 
 
 def test_a_directory_of_something_else(tmp_path: Path) -> None:
