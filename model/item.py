@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from kvorum.model import expressions
+from kvorum.model import expressions, legacy
 from kvorum.model.errors import conditional_check_failed, validation
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Expressions, Item, Put, ReturnValues, Update, Write
@@ -78,12 +78,11 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
     given = update.expressions
     _check_condition(given, previous, update.return_old_on_failure)
     old = previous.attributes if previous is not None else {}
-    new, touched = old, expressions.Paths()
-    if given.update is not None:
-        expressions.check_key_untouched(given.update, given.names, table.keys)
-        outcome = expressions.apply_update(given.update, old, given.names, given.values)
-        new, touched = outcome.item, outcome.touched
+    outcome = _updated(given, old, table)
+    new, touched = outcome.item, outcome.touched
     if previous is None:
+        if not _creates_item(given):
+            return Outcome(None, 0, None, changed=False)
         new = update.key_attributes | new
     # Canonical values are equal exactly when their dicts are, whatever the order of the attributes.
     if previous is not None and new == old:
@@ -93,6 +92,24 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
         if size > ITEM_BYTES_MAX:
             raise validation("Item size to update has exceeded the maximum allowed size")
     return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed)
+
+
+def _updated(given: Expressions, old: Item, table: Table) -> expressions.UpdateOutcome:
+    if given.update is not None:
+        expressions.check_key_untouched(given.update, given.names, table.keys)
+        return expressions.apply_update(given.update, old, given.names, given.values)
+    if given.legacy is not None and given.legacy.updates is not None:
+        legacy.check_key_untouched(given.legacy.updates, table.keys)
+        return legacy.apply_updates(given.legacy.updates, old)
+    return expressions.UpdateOutcome(old, expressions.Paths())
+
+
+def _creates_item(given: Expressions) -> bool:
+    """An update that changes nothing makes an item of its key; one that only takes away makes none."""
+    if given.update is not None:
+        return expressions.creates_item(given.update)
+    updates = given.legacy.updates if given.legacy is not None else None
+    return updates is None or legacy.creates_item(updates)
 
 
 def _returned(
@@ -113,8 +130,15 @@ def _returned(
 
 
 def _check_condition(given: Expressions, previous: Image | None, return_old: bool) -> None:
-    if given.condition is None:
+    if given.condition is None and given.legacy is None:
         return
     attributes = previous.attributes if previous is not None else {}
-    if not expressions.evaluate(given.condition, attributes, given.names, given.values):
+    if not _holds(given, attributes):
         raise conditional_check_failed(attributes if return_old and previous is not None else None)
+
+
+def _holds(given: Expressions, attributes: Item) -> bool:
+    if given.condition is not None:
+        return expressions.evaluate(given.condition, attributes, given.names, given.values)
+    expected = given.legacy.expected if given.legacy is not None else None
+    return expected is None or legacy.predicate(expected)(attributes)

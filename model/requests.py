@@ -26,14 +26,47 @@ class ReturnValues(IntEnum):
     UPDATED_NEW = 4
 
 
+class LegacyCondition(Struct, frozen=True, array_like=True):
+    """What Expected or a filter asks of one attribute. `operator`: a ComparisonOperator; `operands`: as many and
+    of such types as it takes."""
+
+    attribute: str
+    operator: str
+    operands: tuple[AttributeValue, ...]
+
+
+class LegacyConditions(Struct, frozen=True, array_like=True):
+    """All of them must hold, or (ConditionalOperator OR) any of them."""
+
+    conditions: tuple[LegacyCondition, ...]
+    any_suffices: bool = False
+
+
+class LegacyUpdate(Struct, frozen=True, array_like=True):
+    """What AttributeUpdates does to one attribute. `action`: "PUT", "ADD" or "DELETE"; only the last may be
+    without a value."""
+
+    attribute: str
+    action: str
+    value: AttributeValue | None = None
+
+
+class Legacy(Struct, frozen=True, array_like=True):
+    """A write's older parameters, checked by model/legacy. They never stand beside expression texts."""
+
+    expected: LegacyConditions | None = None
+    updates: tuple[LegacyUpdate, ...] | None = None
+
+
 class Expressions(Struct, frozen=True, array_like=True):
     """Expression texts with the placeholders that they share. Texts were parsed once at the router (for
-    their errors) and are parsed again at the leader through the same cache."""
+    their errors) and are parsed again at the leader through the same cache. `legacy`: what stands for them."""
 
     condition: str | None = None
     update: str | None = None
     names: dict[str, str] = {}
     values: dict[str, AttributeValue] = {}
+    legacy: Legacy | None = None
 
 
 class Put(Struct, frozen=True, array_like=True, tag=1):

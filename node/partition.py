@@ -30,6 +30,7 @@ from kvorum.model import change as change_log
 from kvorum.model import item as item_model
 from kvorum.model import record as records
 from kvorum.model.errors import ApiError
+from kvorum.model.requests import Update
 from kvorum.model.table import Table
 from kvorum.node.answers import refused
 from kvorum.node.commands import (
@@ -248,8 +249,9 @@ class Partition:
             return
         size_old = previous.size if previous is not None else 0
         json = outcome.json
-        if json is None and previous is None and not self.log_changes:
-            # Deleting what is not there changes nothing here, and no other region has to hear of it.
+        if json is None and previous is None and (write.__class__ is Update or not self.log_changes):
+            # Deleting what is not there changes nothing here, and no other region has to hear of it; an update
+            # that finds nothing to take away must not delete what another region has.
             answer = WriteAnswer(outcome.attributes, 0, 0, 0)
             self._answer_from(pending, answer, message.partition, reply)
             return

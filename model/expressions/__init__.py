@@ -10,7 +10,8 @@ Parsing is cached by text. Everything raises ValidationException (an ApiError) i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from kvorum.model.errors import validation
 from kvorum.model.expressions import condition as conditions
@@ -36,8 +37,10 @@ __all__ = [
     "check",
     "check_filter_without_keys",
     "check_key_untouched",
+    "creates_item",
     "evaluate",
     "key_range",
+    "predicate",
     "project",
     "projection_paths",
 ]
@@ -123,6 +126,14 @@ def evaluate(
     return conditions.holds(parsed.root, item, names, values)
 
 
+def predicate(
+    filter_text: str, names: Mapping[str, str], values: Mapping[str, AttributeValue]
+) -> Callable[[Item], bool]:
+    """`evaluate` for many items."""
+    root = parse_condition(ExpressionKind.FILTER, filter_text).root
+    return partial(conditions.holds, root, names=names, values=values)
+
+
 def projection_paths(text: str, names: Mapping[str, str] | None) -> Paths:
     return projections.tree_of(parse_projection(text).root, names or _NO_NAMES)
 
@@ -149,6 +160,11 @@ def apply_update(
 ) -> UpdateOutcome:
     """Raises ValidationException for what only shows on an item."""
     return updates.apply(parse_update(text).root, item, names, values)
+
+
+def creates_item(update_text: str) -> bool:
+    """Whether an update makes an item where there is none."""
+    return updates.creates_item(parse_update(update_text).root)
 
 
 def check_key_untouched(update_text: str, names: Mapping[str, str] | None, schema: KeySchema) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,6 +40,14 @@ class KeyRange:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyClause:
+    """The condition on one key attribute, in a KeyRange's words."""
+
+    operator: str
+    operands: tuple[AttributeValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Clause:
     """`operands`: value placeholders."""
 
@@ -66,16 +74,34 @@ def key_range(text: str, schema: KeySchema, names: Names, values: Values) -> Key
     """`text` has been checked with these names and values, but not against `schema`, which is the
     table's or an index's."""
     clauses = clauses_of(text, names)
+    found = {
+        part.name: KeyClause(
+            clauses[part.name].operator, tuple(values[name] for name in clauses[part.name].operands)
+        )
+        for part in constrained_parts(clauses, schema)
+    }
+    return range_of(found, schema)
+
+
+def constrained_parts(attributes: Collection[str], schema: KeySchema) -> list[KeyPart]:
+    """The parts of the key that conditions on these attributes are about. Raises ValidationException when there
+    are others, or the partition key is not among them."""
     parts = [schema.hash] if schema.range is None else [schema.hash, schema.range]
-    if len(clauses) > len(parts):
+    if len(attributes) > len(parts):
         raise validation(
-            f"The number of query conditions ({len(clauses)}) exceeds "
+            f"The number of query conditions ({len(attributes)}) exceeds "
             f"the number of key attributes defined in the schema ({len(parts)})"
         )
-    for part in parts[: len(clauses)]:
-        if part.name not in clauses:
+    parts = parts[: len(attributes)]
+    for part in parts:
+        if part.name not in attributes:
             raise validation(f"Query condition missed key schema element: {part.name}")
-    operands = [_operands(part, clauses[part.name], values) for part in parts[: len(clauses)]]
+    return parts
+
+
+def range_of(clauses: Mapping[str, KeyClause], schema: KeySchema) -> KeyRange:
+    """`clauses`: of the `constrained_parts`, by attribute. Raises ValidationException."""
+    operands = [_checked_operands(part, clauses[part.name]) for part in constrained_parts(clauses, schema)]
     if clauses[schema.hash.name].operator != "=":
         raise validation("Query key condition not supported")
     if len(operands) == 1:
@@ -84,8 +110,8 @@ def key_range(text: str, schema: KeySchema, names: Names, values: Values) -> Key
     return KeyRange(operands[0][0], clauses[schema.range.name].operator, operands[1])
 
 
-def _operands(part: KeyPart, clause: _Clause, values: Values) -> tuple[AttributeValue, ...]:
-    operands = tuple(values[name] for name in clause.operands)
+def _checked_operands(part: KeyPart, clause: KeyClause) -> tuple[AttributeValue, ...]:
+    operands = clause.operands
     for operand in operands:
         if part.kind not in operand:
             raise validation(

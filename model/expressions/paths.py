@@ -25,7 +25,7 @@ def attribute_of(path: Path, names: Names) -> str:
     """The top-level attribute in which the path lies."""
     head = path.steps[0]
     assert isinstance(head, str)
-    return names[head] if head[0] == "#" else head
+    return names[head] if path.symbolic and head[0] == "#" else head
 
 
 def read(item: Item, path: Path, names: Names) -> AttributeValue | None:

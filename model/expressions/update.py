@@ -65,6 +65,11 @@ def apply(update: Update, item: Item, names: Names, values: Values) -> UpdateOut
     return UpdateOutcome(_edited_members(item, edits), edits)
 
 
+def creates_item(update: Update) -> bool:
+    """Whether `update` makes an item where there is none. Not when all it does is to take away."""
+    return not all(isinstance(action, RemoveAction | DeleteAction) for action in update.actions())
+
+
 def _is_reachable(item: Item, steps: Steps) -> bool:
     """Whether something is there to hold the path's last step. Raises when it is something else."""
     if len(steps) == 1:

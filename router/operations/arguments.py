@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from kvorum.control.directory import Directory
-from kvorum.model import errors, expressions, values
-from kvorum.model.requests import AttributeValue, Expressions, Item
+from kvorum.model import errors, expressions, legacy, values
+from kvorum.model.requests import AttributeValue, Expressions, Item, Legacy
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Body
 
@@ -24,6 +24,10 @@ IN_USE = (TableStatus.ACTIVE, TableStatus.UPDATING)
 
 _NAMES = "ExpressionAttributeNames"
 _VALUES = "ExpressionAttributeValues"
+_CONDITIONAL_OPERATOR = "ConditionalOperator"
+_CONDITIONS = frozenset({"Expected", "QueryFilter", "ScanFilter"})
+"""What ConditionalOperator is about; an operation has one of them at most."""
+
 _NO_NAMES: Names = {}
 _NO_VALUES: Values = {}
 
@@ -54,30 +58,36 @@ def table_in_use(text: str, directory: Directory) -> Table:
 
 
 class ExpressionParameters:
-    """Which of an operation's parameters are expressions, and which are the older way to say the same, each
-    with the expression to use instead ("" when it is served). Both in the order in which AWS names them."""
+    """Which of an operation's parameters are expressions, and which are the older way to say the same. Both in
+    the order in which AWS names them."""
 
-    def __init__(self, given: tuple[str, ...], legacy: dict[str, str]) -> None:
+    def __init__(self, given: tuple[str, ...], older: tuple[str, ...]) -> None:
         self._expressions = given
-        self._legacy = legacy
-        self._all = frozenset((*given, *legacy, _NAMES, _VALUES))
+        self._older = older
+        self._all = frozenset((*given, *older, _NAMES, _VALUES))
+        self._of_writes = frozenset(older) & {"Expected", "AttributeUpdates"}
+        self._conditions = next((name for name in older if name in _CONDITIONS), "")
 
     def present(self, body: Body) -> bool:
-        """Whether the request has expressions. Raises ValidationException for parameters that do not go
-        together: the first thing that AWS looks at after the shapes."""
+        """Whether the request has something for `read`. Raises ValidationException for parameters that do not
+        go together: the first thing that AWS looks at after the shapes."""
         if self._all.isdisjoint(body):
             return False
         given = [name for name in self._expressions if name in body]
-        self._check_legacy(given, [name for name in self._legacy if name in body])
+        self._check_not_mixed(given, body)
         if _NAMES in body and not given:
             raise errors.validation("ExpressionAttributeNames can only be specified when using expressions")
         if _VALUES in body:
             self._check_values_have_a_place(body)
-        return bool(given)
+        if self._conditions and _CONDITIONAL_OPERATOR in body:
+            _check_conditional_operator(len(body.get(self._conditions, ())))
+        return bool(given) or not self._of_writes.isdisjoint(body)
 
     def read(self, body: Body) -> Expressions:
-        """The request's expressions and placeholders, checked; values canonical. Raises ValidationException:
-        the last thing that AWS looks at before the table."""
+        """The request's expressions and placeholders, or a write's older parameters, checked; values canonical.
+        Raises ValidationException: the last thing that AWS looks at before the table."""
+        if not self._of_writes.isdisjoint(body):
+            return Expressions(legacy=_read_legacy(body))
         names, placeholders = _read_names(body), _read_values(body)
         expressions.check(
             names=names,
@@ -86,19 +96,18 @@ class ExpressionParameters:
         )
         return Expressions(body.get("ConditionExpression"), body.get("UpdateExpression"), names, placeholders)
 
-    def _check_legacy(self, given: list[str], legacy: list[str]) -> None:
-        if given and legacy:
+    def _check_not_mixed(self, given: list[str], body: Body) -> None:
+        if not given:
+            return
+        older = [name for name in self._older if name in body]
+        if "KeyConditions" in older and "KeyConditionExpression" not in body:
+            older.remove("KeyConditions")  # AWS lets them stand beside the other expressions
+        if older:
             raise errors.validation(
                 "Can not use both expression and non-expression parameters in the same request: "
-                f"Non-expression parameters: {{{', '.join(legacy)}}} "
+                f"Non-expression parameters: {{{', '.join(older)}}} "
                 f"Expression parameters: {{{', '.join(given)}}}"
             )
-        for name in legacy:
-            instead = self._legacy[name]
-            if instead:
-                raise errors.validation(
-                    f"Kvorum does not serve the legacy parameter {name} yet; use {instead}"
-                )
 
     def _check_values_have_a_place(self, body: Body) -> None:
         places = [name for name in self._expressions if name != "ProjectionExpression"]
@@ -107,6 +116,25 @@ class ExpressionParameters:
                 "ExpressionAttributeValues can only be specified when using expressions: "
                 f"{' and '.join(places)} {'are' if len(places) > 1 else 'is'} null"
             )
+
+
+def _check_conditional_operator(conditions: int) -> None:
+    """`conditions`: how many there are for it to join."""
+    if conditions == 0:
+        raise errors.validation("ConditionalOperator cannot be used without Filter or Expected")
+    if conditions == 1:
+        raise errors.validation(
+            "ConditionalOperator can only be used when Filter or Expected has two or more elements"
+        )
+
+
+def _read_legacy(body: Body) -> Legacy:
+    updates = body.get("AttributeUpdates")
+    checked = None if updates is None else legacy.read_updates(updates)
+    expected = body.get("Expected")
+    return Legacy(
+        legacy.read_expected(expected, body.get(_CONDITIONAL_OPERATOR)) if expected else None, checked
+    )
 
 
 _PLACEHOLDER = re.compile(r"[#:][0-9A-Za-z_]+")
@@ -156,14 +184,19 @@ def projection(body: Body, names: Names) -> Projection | None:
     attributes: list[str] | None = body.get("AttributesToGet")
     if attributes is None:
         return None
+    check_attributes_to_get(body)
+    return partial(_pick, attributes)
+
+
+def check_attributes_to_get(body: Body) -> None:
+    """Raises ValidationException when AttributesToGet names an attribute twice."""
     seen: set[str] = set()
-    for name in attributes:
+    for name in body.get("AttributesToGet", ()):
         if name in seen:
             raise errors.validation(
                 f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
             )
         seen.add(name)
-    return partial(_pick, attributes)
 
 
 def _pick(attributes: list[str], item: Item) -> Item:

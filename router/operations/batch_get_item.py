@@ -45,7 +45,7 @@ REQUEST = Request(
         },
     )
 )
-EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), {"AttributesToGet": ""})
+EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ REQUEST = Request(
         },
     )
 )
-EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), {"AttributesToGet": ""})
+EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
 
 
 class Options(Struct, frozen=True):

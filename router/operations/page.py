@@ -9,13 +9,14 @@ projection the answer is the stored JSON, concatenated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kvorum.control.state import Partition
-from kvorum.model import errors, expressions, keys, record, values
+from kvorum.model import errors, expressions, keys, legacy, record, values
 from kvorum.model.limits import PAGE_BYTES_MAX
-from kvorum.model.requests import Expressions, Item
+from kvorum.model.requests import Expressions, Item, LegacyConditions
 from kvorum.model.table import KeySchema, Table
 from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
@@ -79,24 +80,39 @@ async def read_page(
 class Selection:
     """What of a page goes into the answer."""
 
-    filter: str | None
-    expressions: Expressions
+    filter: Callable[[Item], bool] | None
     projection: Projection | None
     count_only: bool
     report: Report
     strong: bool
 
     @classmethod
-    def of(cls, body: Body, checked: Expressions) -> Selection:
-        """`checked`: the request's expressions. Raises ValidationException for AttributesToGet."""
+    def of(cls, body: Body, checked: Expressions, older: LegacyConditions | None) -> Selection:
+        """`checked`: the request's expressions; `older`: its QueryFilter or ScanFilter. Raises
+        ValidationException for AttributesToGet."""
         return cls(
-            filter=body.get("FilterExpression"),
-            expressions=checked,
+            filter=_filter(body, checked, older),
             projection=projection(body, checked.names),
             count_only=body.get("Select") == "COUNT",
             report=capacity.report(body.get("ReturnConsumedCapacity")),
             strong=body.get("ConsistentRead", False),
         )
+
+
+def _filter(
+    body: Body, checked: Expressions, older: LegacyConditions | None
+) -> Callable[[Item], bool] | None:
+    text: str | None = body.get("FilterExpression")
+    if text is not None:
+        return expressions.predicate(text, checked.names, checked.values)
+    return None if older is None else legacy.predicate(older)
+
+
+def read_older_filter(body: Body, parameter: str) -> LegacyConditions | None:
+    """`parameter`: QueryFilter or ScanFilter. None when it is absent or asks for nothing. Raises
+    ValidationException."""
+    raw: dict[str, Any] | None = body.get(parameter)
+    return legacy.read_conditions(raw, body.get("ConditionalOperator")) if raw else None
 
 
 def check_select(body: Body, *, prefix: str) -> None:
@@ -170,7 +186,6 @@ async def render(table: Table, page: Page, selection: Selection) -> bytes:
 async def _select(records: list[bytes], selection: Selection) -> tuple[int, list[bytes]]:
     """How many items the filter keeps, and their JSON unless they are only counted."""
     condition, kept = selection.filter, selection.projection
-    names, placeholders = selection.expressions.names, selection.expressions.values
     count = 0
     items: list[bytes] = []
     for position, found in enumerate(records, 1):
@@ -178,7 +193,7 @@ async def _select(records: list[bytes], selection: Selection) -> tuple[int, list
             await asyncio.sleep(0)
         json = record.json_of(found)
         item = values.loads(json)
-        if condition is not None and not expressions.evaluate(condition, item, names, placeholders):
+        if condition is not None and not condition(item):
             continue
         count += 1
         if not selection.count_only:

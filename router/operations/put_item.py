@@ -29,7 +29,7 @@ REQUEST = Request(
         },
     )
 )
-EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.LEGACY_CONDITION)
+EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION)
 
 
 def prepare(body: Body, directory: Directory) -> WriteCall:

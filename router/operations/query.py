@@ -5,13 +5,16 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
 
 from __future__ import annotations
 
-from kvorum.model import errors, expressions, keys
+from collections.abc import Callable
+from functools import partial
+
+from kvorum.model import errors, expressions, keys, legacy
 from kvorum.model.expressions import KeyRange
 from kvorum.model.requests import Expressions, Item
-from kvorum.model.table import Table
+from kvorum.model.table import KeySchema, Table
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members, page
-from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
+from kvorum.router.operations.arguments import ExpressionParameters, check_attributes_to_get, table_in_use
 from kvorum.router.operations.page import Range, Selection
 from kvorum.router.shapes import Flag, Request, Structure, Text, required
 
@@ -41,12 +44,7 @@ REQUEST = Request(
 )
 EXPRESSIONS = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
-    {
-        "AttributesToGet": "",
-        "QueryFilter": "FilterExpression",
-        "ConditionalOperator": "FilterExpression",
-        "KeyConditions": "KeyConditionExpression",
-    },
+    ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"),
 )
 
 
@@ -54,25 +52,38 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
     page.check_select(body, prefix="1 validation error detected: ")
+    older_filter = page.read_older_filter(body, "QueryFilter")
+    check_attributes_to_get(body)
     start = page.read_start_key(body)
-    condition: str | None = body.get("KeyConditionExpression")
-    if condition is None:
+    if "KeyConditionExpression" not in body and "KeyConditions" not in body:
         raise errors.validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     checked = EXPRESSIONS.read(body) if present else Expressions()
-    selection = Selection.of(body, checked)
+    range_within = _range_reader(body, checked)
+    selection = Selection.of(body, checked, older_filter)
     table = table_in_use(body["TableName"], cluster.directory)
     page.refuse_index(body)
-    wanted = expressions.key_range(condition, table.keys, checked.names, checked.values)
-    if selection.filter is not None:
-        expressions.check_filter_without_keys(selection.filter, checked.names, table.keys)
+    wanted = range_within(table.keys)
+    if "FilterExpression" in body:
+        expressions.check_filter_without_keys(body["FilterExpression"], checked.names, table.keys)
+    elif older_filter is not None:
+        legacy.check_filter_without_keys(older_filter, table.keys)
     reverse = body.get("ScanIndexForward", True) is False
     ranges = _ranges(cluster, table, wanted, start, reverse=reverse)
     found = await page.read_page(
         cluster, ranges, reverse=reverse, strong=selection.strong, items_max=body.get("Limit", 0)
     )
     return await page.render(table, found, selection)
+
+
+def _range_reader(body: Body, checked: Expressions) -> Callable[[KeySchema], KeyRange]:
+    """What the key condition comes to under a key schema. Raises ValidationException for what is wrong with
+    KeyConditions under any; of KeyConditionExpression `checked` has seen to that."""
+    text: str | None = body.get("KeyConditionExpression")
+    if text is not None:
+        return lambda schema: expressions.key_range(text, schema, checked.names, checked.values)
+    return partial(legacy.key_range, legacy.read_key_conditions(body["KeyConditions"]))
 
 
 def _ranges(

@@ -15,7 +15,7 @@ from kvorum.model.requests import Expressions
 from kvorum.model.table import Table
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members, page
-from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
+from kvorum.router.operations.arguments import ExpressionParameters, check_attributes_to_get, table_in_use
 from kvorum.router.operations.page import Range, Selection
 from kvorum.router.shapes import Flag, Request, Structure, Text, Whole, required
 
@@ -44,11 +44,7 @@ REQUEST = Request(
 )
 EXPRESSIONS = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression"),
-    {
-        "AttributesToGet": "",
-        "ScanFilter": "FilterExpression",
-        "ConditionalOperator": "FilterExpression",
-    },
+    ("AttributesToGet", "ScanFilter", "ConditionalOperator"),
 )
 
 
@@ -56,10 +52,12 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
     page.check_select(body, prefix="")
+    check_attributes_to_get(body)
+    older_filter = page.read_older_filter(body, "ScanFilter")
     start = page.read_start_key(body)
     segment, segments = _segment(body)
     checked = EXPRESSIONS.read(body) if present else Expressions()
-    selection = Selection.of(body, checked)
+    selection = Selection.of(body, checked, older_filter)
     table = table_in_use(body["TableName"], cluster.directory)
     page.refuse_index(body)
     lower, upper = _segment_tokens(segment, segments)

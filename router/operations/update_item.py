@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
-from kvorum.model import expressions, keys, values
+from kvorum.model import expressions, keys, legacy, values
 from kvorum.model.requests import Expressions, ReturnValues, Update
 from kvorum.router.calls import Body, WriteCall
 from kvorum.router.operations import members, writing
@@ -32,7 +32,7 @@ REQUEST = Request(
 )
 EXPRESSIONS = ExpressionParameters(
     ("UpdateExpression", "ConditionExpression"),
-    {"AttributeUpdates": "UpdateExpression", **writing.LEGACY_CONDITION},
+    ("AttributeUpdates", *writing.OLDER_CONDITION),
 )
 _NOTHING = Expressions()
 
@@ -46,6 +46,8 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
     encoded = keys.encode_key(table.keys, key)
     if checked.update is not None:
         expressions.check_key_untouched(checked.update, checked.names, table.keys)
+    elif checked.legacy is not None and checked.legacy.updates is not None:
+        legacy.check_key_untouched(checked.legacy.updates, table.keys)
     update = Update(
         encoded,
         key,

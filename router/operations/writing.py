@@ -11,7 +11,7 @@ from kvorum.router.capacity import Report
 from kvorum.router.operations import members
 from kvorum.router.shapes import Member, Shape, Text
 
-LEGACY_CONDITION = {"Expected": "ConditionExpression", "ConditionalOperator": "ConditionExpression"}
+OLDER_CONDITION = ("Expected", "ConditionalOperator")
 
 BEFORE_RETURNS: dict[str, Shape | Member] = {
     "ConditionalOperator": members.CONDITIONAL_OPERATOR,

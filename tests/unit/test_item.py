@@ -136,8 +136,7 @@ V = {":one": {"N": "1"}, ":s": {"S": "s"}}
     ("text", "values", "expected"),
     [
         (None, {}, {}),
-        ("REMOVE n", {}, {}),
-        ("DELETE n :set", {":set": {"SS": ["a"]}}, {}),
+        ("REMOVE absent SET n = :one", V, {"n": V[":one"]}),
         ("SET n = :one", V, {"n": V[":one"]}),
         ("ADD n :one", V, {"n": V[":one"]}),
         ("SET n = if_not_exists(n, :one) + :one", V, {"n": {"N": "2"}}),
@@ -148,6 +147,13 @@ def test_an_update_of_nothing_creates_the_item(text: str | None, values: Any, ex
     assert outcome.json == outcome.attributes == dumps(KEY | expected)
     assert outcome.size == item_size(KEY | expected)
     assert outcome.changed
+
+
+@pytest.mark.parametrize("text", ["REMOVE n", "DELETE n :set", "REMOVE a, b DELETE n :set"])
+@pytest.mark.parametrize("returns", ReturnValues)
+def test_taking_away_from_nothing_creates_nothing(text: str, returns: ReturnValues) -> None:
+    taking = update(text, values={":set": {"SS": ["a"]}} if "DELETE" in text else {}, returns=returns)
+    assert apply(taking, None, TABLE) == Outcome(None, 0, None, changed=False)
 
 
 @pytest.mark.parametrize(

@@ -354,22 +354,6 @@ _MIXED = (
             {"Key": KEY, "AttributesToGet": ["a", "b", "a"]},
             _INVALID + "Duplicate value in attribute name: a",
         ),
-        (
-            "PutItem",
-            {"Item": ITEM, "Expected": {"a": {"Exists": False}}},
-            (
-                "ValidationException: Kvorum does not serve the legacy parameter Expected yet; "
-                "use ConditionExpression"
-            ),
-        ),
-        (
-            "UpdateItem",
-            {"Key": KEY, "AttributeUpdates": {"a": {"Action": "DELETE"}}},
-            (
-                "ValidationException: Kvorum does not serve the legacy parameter AttributeUpdates yet; "
-                "use UpdateExpression"
-            ),
-        ),
         # ---- which of several mistakes is told
         (
             "PutItem",

@@ -304,7 +304,6 @@ _NO_CONDITION = (
     "ValidationException: "
     "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
 )
-_LEGACY = "ValidationException: Kvorum does not serve the legacy parameter {} yet; use {}"
 _FILTER_ON_KEY = (
     "ValidationException: Filter Expression can only contain non-primary key attributes: "
     "Primary key attribute: sk"
@@ -313,7 +312,6 @@ _ABOVE_ONE = {
     "KeyConditionExpression": "pk = :p AND sk > :s",
     "ExpressionAttributeValues": {":p": {"S": "a"}, ":s": {"N": "1"}},
 }
-_EQUAL = {"a": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}
 
 
 @pytest.mark.parametrize(
@@ -350,14 +348,6 @@ _EQUAL = {"a": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}
             "ValidationException: Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES",
         ),
         ({"FilterExpression": "attribute_exists(sk)"}, _FILTER_ON_KEY),
-        (
-            {"KeyConditionExpression": None, "ExpressionAttributeValues": None, "KeyConditions": _EQUAL},
-            _LEGACY.format("KeyConditions", "KeyConditionExpression"),
-        ),
-        (
-            {"KeyConditionExpression": None, "ExpressionAttributeValues": None, "QueryFilter": _EQUAL},
-            _LEGACY.format("QueryFilter", "FilterExpression"),
-        ),
     ],
 )
 def test_a_query_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:
@@ -383,7 +373,6 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
         ({"Select": "SPECIFIC_ATTRIBUTES"}, f"ValidationException: {_ATTRIBUTES}"),
         ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
         ({"IndexName": "GSI2"}, "ValidationException: The table does not have the specified index: GSI2"),
-        ({"ScanFilter": _EQUAL}, _LEGACY.format("ScanFilter", "FilterExpression")),
         ({"TableName": "Absent"}, "ResourceNotFoundException: Requested resource not found"),
     ],
 )

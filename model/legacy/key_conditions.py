@@ -1,0 +1,43 @@
+"""KeyConditions: the range of sort keys under one partition key that a Query reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kvorum.model.errors import validation
+from kvorum.model.expressions.key_condition import KeyClause, KeyRange, constrained_parts, range_of
+from kvorum.model.legacy.conditions import read_conditions
+from kvorum.model.requests import LegacyConditions
+from kvorum.model.table import KeySchema
+
+_INDEXABLE = {
+    "EQ": "=",
+    "LE": "<=",
+    "LT": "<",
+    "GE": ">=",
+    "GT": ">",
+    "BEGINS_WITH": "begins_with",
+    "BETWEEN": "BETWEEN",
+}
+"""ComparisonOperator to the operator of a KeyRange."""
+
+
+def read_key_conditions(raw: Mapping[str, dict[str, Any]]) -> LegacyConditions:
+    """Shaped like a filter. Raises ValidationException for what no key schema makes a key condition."""
+    conditions = read_conditions(raw, None)
+    if len(raw) not in (1, 2):
+        raise validation("Conditions can be of length 1 or 2 only")
+    return conditions
+
+
+def key_range(given: LegacyConditions, schema: KeySchema) -> KeyRange:
+    """`schema`: of the table or of the index that is queried."""
+    conditions = {condition.attribute: condition for condition in given.conditions}
+    clauses: dict[str, KeyClause] = {}
+    for part in constrained_parts(conditions, schema):
+        condition = conditions[part.name]
+        if condition.operator not in _INDEXABLE:
+            raise validation("Attempted conditional constraint is not an indexable operation")
+        clauses[part.name] = KeyClause(_INDEXABLE[condition.operator], condition.operands)
+    return range_of(clauses, schema)
