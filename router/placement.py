@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -52,6 +53,10 @@ from kvorum.router.answers import error_of
 T = TypeVar("T")
 
 PROBE_SECONDS = 0.05
+
+ABANDON_SECONDS = 0.5
+"""How long a write may still be answered by a leader that another has replaced. One that handed over answers at
+once; one that is paused or cut off would keep its callers to the end of their time."""
 _WAKE_BATCH = 4
 _TOKEN_BYTES = 8
 
@@ -87,7 +92,7 @@ class PlacementLimits:
 class _Route:
     """What is known of one partition's group."""
 
-    __slots__ = ("acknowledged", "leader", "readers", "term", "turn", "waiting")
+    __slots__ = ("acknowledged", "flying", "leader", "readers", "term", "turn", "waiting")
 
     def __init__(self) -> None:
         self.leader: str | None = None
@@ -96,6 +101,7 @@ class _Route:
         self.readers: tuple[str, ...] = ()  # where eventual reads go first; () until worked out
         self.turn = 0
         self.waiting: list[_Request] = []
+        self.flying: set[_WriteRequest] = set()  # sent, and not answered yet
 
 
 class Placement:
@@ -217,8 +223,16 @@ class Placement:
             elif term >= route.term:
                 route.term = term
                 route.leader = message.node
+                if any(request.asked != message.node for request in route.flying):
+                    self._clocks.call_later(ABANDON_SECONDS, partial(self._abandon, route, term))
                 if route.waiting:
                     self._wake(number)
+
+    def _abandon(self, route: _Route, term: int) -> None:
+        """Tell those whose writes a former leader still owes an answer that their fate is unknown."""
+        if route.term == term:
+            for request in [request for request in route.flying if request.asked != route.leader]:
+                request.abandon()
 
     def _directory_changed(self, directory: Directory, updates: list[Update]) -> None:
         for update in updates:
@@ -305,7 +319,9 @@ class Placement:
         )
         deadline = self.monotonic() + self.limits.request_seconds
         tried: set[str] = set()
-        pending = False  # an attempt whose fate is unknown may still take effect, whatever a later one is told
+        pending = (
+            False  # an attempt whose fate is unknown may still take effect, whatever a later one is told
+        )
         while True:
             if self.monotonic() >= deadline:
                 raise errors.internal_server_error() if pending else errors.service_unavailable()
@@ -625,7 +641,7 @@ class _ReadRequest(_Request):
 
 
 class _WriteRequest(_Request):
-    __slots__ = ("_table_id", "_write")
+    __slots__ = ("_abandoned", "_table_id", "_write")
 
     answer_type = WriteAnswer
     repeatable = False
@@ -634,6 +650,7 @@ class _WriteRequest(_Request):
         super().__init__(placement, done, spread=False)
         # What may have happened is not tried again, so one attempt may take all the time there is.
         self.attempt_seconds = placement.limits.request_seconds
+        self._abandoned = False
         self._table_id = table_id
         self._write = write
 
@@ -645,9 +662,19 @@ class _WriteRequest(_Request):
         return partition
 
     def message(self, partition: Partition) -> WriteItem:
+        self.route.flying.add(self)
         return WriteItem(partition.id, partition.epoch, self._write)
 
+    def abandon(self) -> None:
+        """The answer may still come, but its caller has one."""
+        self._abandoned = True
+        self.route.flying.discard(self)
+        self.done(errors.internal_server_error())
+
     def answered(self, answer: Any) -> None:
+        self.route.flying.discard(self)
+        if self._abandoned:
+            return
         if type(answer) is WriteAnswer and answer.index > self.route.acknowledged:
             self.route.acknowledged = answer.index
         super().answered(answer)

@@ -37,7 +37,7 @@ from kvorum.model.errors import ApiError
 from kvorum.model.requests import Put
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.replication.link import LinkFailure, Reply
-from kvorum.router.placement import PROBE_SECONDS, Clocks, Placement, PlacementLimits
+from kvorum.router.placement import ABANDON_SECONDS, PROBE_SECONDS, Clocks, Placement, PlacementLimits
 
 KEY = bytes(8) + b"k"
 ZONES = {"a": "zone-a", "b": "zone-b", "c": "zone-c"}
@@ -327,6 +327,29 @@ def test_a_write_that_may_have_happened_is_not_repeated() -> None:
     region.leading("b", 2)
     region.clock.advance(REQUEST_SECONDS)
     assert region.sent() == {"a": 1}
+
+
+def test_a_former_leader_that_owes_an_answer_keeps_nobody_waiting() -> None:
+    region = Region()
+    region.leading("a", 3)
+    results = region.write()
+    region.leading("b", 4)
+    region.clock.advance(ABANDON_SECONDS - 0.01)
+    assert results == []  # a leader that handed over still answers
+    region.clock.advance(0.02)
+    assert [(error.code, error.definite) for error in results] == [("InternalServerError", False)]
+    region.links["a"].answer(WriteAnswer(None, 0, 2, 9))
+    assert len(results) == 1
+
+
+def test_a_former_leader_that_handed_over_answers() -> None:
+    region = Region()
+    region.leading("a", 3)
+    results = region.write()
+    region.leading("b", 4)
+    region.links["a"].answer(WriteAnswer(None, 0, 2, 9))
+    region.clock.advance(1.0)
+    assert results == [WriteAnswer(None, 0, 2, 9)]
 
 
 @pytest.mark.parametrize("strong", [True, False])
