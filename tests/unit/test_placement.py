@@ -406,7 +406,8 @@ class Chaos:
     def answer(self, answer: Any, place: int) -> None:
         if self._open:
             number, done = self._open.pop(place % len(self._open))
-            self.answered[number] = answer
+            # What comes after a replaced leader was given up on tells its caller nothing any more.
+            self.answered[number] = PERHAPS_SENT if self.results[number] else answer
             done(answer)
 
     def end(self) -> None:
