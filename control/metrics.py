@@ -76,7 +76,10 @@ class Scope:
 
     def operation(self, name: str) -> OperationMetrics:
         """The counters of an operation: get them once and keep them."""
-        return self.operations.setdefault(name, OperationMetrics())
+        metrics = self.operations.get(name)
+        if metrics is None:
+            metrics = self.operations[name] = OperationMetrics()
+        return metrics
 
     def gauge(self, name: str, text: str, read: Read, labels: tuple[str, ...] = ()) -> None:
         """`read` gives the current samples when somebody scrapes; `text` says what they are, unit included."""
