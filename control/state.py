@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import replace
 
 from kvorum.model.table import KeySchema, Table
 
@@ -46,13 +47,24 @@ class PeerOperation(Struct, frozen=True, kw_only=True, tag="peer_operation"):
 
     id: int
     region: str
-    command: CreateTable | DeleteTable
+    command: CreateTable | DeleteTable | UpdateTable
+
+
+class Setting(Struct, frozen=True, array_like=True):
+    """A member of a global table's definition as `region` last set it; None takes it away. Of several settings of
+    one member the one with the greatest (updated_ms, region) stays."""
+
+    updated_ms: int
+    region: str
+    value: Any
 
 
 class Claim(Struct, frozen=True, kw_only=True, tag="claim"):
-    """A global table that was born in some region and that, as far as this one has heard, nobody ended."""
+    """A global table that was born in some region and that, as far as this one has heard, nobody ended.
+    `settings`: what has been changed in its definition since, by member."""
 
     birth: CreateTable
+    settings: dict[str, Setting] = {}
 
 
 class Ended(Struct, frozen=True, kw_only=True, tag="ended"):
@@ -109,6 +121,25 @@ class DeleteTable(Struct, frozen=True, kw_only=True, tag="delete_table"):
     detach: bool = False
 
 
+class UpdateTable(Struct, frozen=True, kw_only=True, tag="update_table"):
+    """New values for members of a table's definition; None takes a member away. Members that mean something only
+    together must be set together. `tags`: values by key, None takes one away; they and LOCAL_SETTINGS stay in this
+    region, the rest is told to the peers of a global table.
+
+    Asked here (`origin` ""): the table is `name`, if it still is the one with `table_uuid`; `update_uuid` makes the
+    command repeatable, `updated_ms` is the proposer's clock. Told by a peer region: the tables are `births`,
+    `updated_ms` is final."""
+
+    name: str
+    settings: dict[str, Any]
+    updated_ms: int
+    tags: dict[str, str | None] = {}
+    table_uuid: str = ""
+    update_uuid: str = ""
+    origin: str = ""
+    births: tuple[CreateTable, ...] = ()
+
+
 class ActivateTable(Struct, frozen=True, kw_only=True, tag="activate_table"):
     """Every partition has a leader: the table is ACTIVE."""
 
@@ -142,12 +173,28 @@ class CompletePeerOperation(Struct, frozen=True, kw_only=True, tag="complete_pee
 Command = (
     CreateTable
     | DeleteTable
+    | UpdateTable
     | ActivateTable
     | FormPartitions
     | RegisterNode
     | RemovePartition
     | CompletePeerOperation
 )
+
+
+LOCAL_SETTINGS = ("DeletionProtectionEnabled", "Tags")
+"""Members of a definition that every region has for itself. Source: developer guide, "Global tables: settings"."""
+
+
+def told(command: Command, origin: str) -> CreateTable | DeleteTable | UpdateTable | None:
+    """`command` as region `origin` tells it to a peer; None for what no region may tell another."""
+    match command:
+        case CreateTable() | DeleteTable() if command.global_id and origin:
+            return replace(command, origin=origin)
+        case UpdateTable() if command.births and origin:
+            return replace(command, origin=origin)
+        case _:
+            return None
 
 
 # ---- state -----------------------------------------------------------------------------------------

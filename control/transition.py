@@ -14,6 +14,10 @@ Hence the sets become equal everywhere, and which table bears a name is a functi
   it its global id, the others become its aliases, under which changes that are already on their way still count.
 * A younger claim with other keys than the oldest is ended everywhere with `detach`: a table that holds its items
   stays, as a local one, because nothing that was acknowledged may go away unasked.
+* What has been changed in a global table's definition is kept by its claims (`Claim.settings`): of several settings
+  of one member the latest stays, by (updated_ms, region). The definition is that of the oldest claim's birth with the
+  settings of all its claims in it, so that it too is a function of the sets. An update is told with the births of
+  the tables that it means: it may arrive before them.
 * A name that a local table bears already is not taken from it: the claim waits, `waiting_claims` shows it, and it
   becomes a table when the local one is deleted. Senders keep what they could not deliver until then.
 """
@@ -29,6 +33,7 @@ from msgspec.structs import replace
 
 from kvorum.control.placement import placements
 from kvorum.control.state import (
+    LOCAL_SETTINGS,
     ActivateTable,
     Claim,
     Command,
@@ -45,12 +50,22 @@ from kvorum.control.state import (
     RecordViews,
     RegisterNode,
     RemovePartition,
+    Setting,
     State,
     Update,
+    UpdateTable,
     global_ids,
 )
-from kvorum.model.errors import ApiError, resource_in_use, resource_not_found
+from kvorum.model.errors import (
+    ApiError,
+    being_created,
+    deletion_protected,
+    resource_in_use,
+    resource_not_found,
+    too_many_tags,
+)
 from kvorum.model.keys import split_tokens
+from kvorum.model.limits import TAGS_MAX
 from kvorum.model.table import Table, TableStatus
 
 ENDED_MAX = 4_096
@@ -59,6 +74,9 @@ would have to be thousands of deletions behind, and out of order."""
 
 AFTER_MAX = 16
 """Ends of its own name that a birth carries, the newest ones."""
+
+UPDATES_MAX = 16
+"""Updates of a table that are known again: a router repeats one within seconds or never."""
 
 Numbered = Literal["next_table", "next_partition", "next_peer_operation", "next_end"]
 
@@ -147,16 +165,76 @@ def _create_table(draft: _Draft, command: CreateTable) -> None:
                 return
             raise resource_in_use(f"Table already exists: {command.name}")
     if not command.global_id:
-        _make_table(draft, command, ())
+        _make_table(draft, command, (), command.definition)
         return
     after = _ends_of_name(draft, command.name) if asked_here else command.after
-    for end in after:
-        _end(draft, end.global_id, end.name, detach=end.detach)
-    birth = replace(command, origin="", after=())
-    draft.put("claim", command.global_id, Claim(birth=birth))
+    _learn(draft, replace(command, after=after))
     _settle(draft, command.name)
     if asked_here:
         _tell(draft, command.regions, replace(command, origin=draft.region, after=after))
+
+
+def _learn(draft: _Draft, birth: CreateTable) -> None:
+    """Claim what was born, unless that is known or has ended since."""
+    if birth.global_id in draft.claims or birth.global_id in draft.ended:
+        return
+    for end in birth.after:
+        _end(draft, end.global_id, end.name, detach=end.detach)
+    draft.put("claim", birth.global_id, Claim(birth=replace(birth, origin="", after=())))
+
+
+def _update_table(draft: _Draft, command: UpdateTable) -> None:
+    if command.origin:
+        for birth in command.births:
+            _learn(draft, birth)
+            _set(draft, birth.global_id, command.settings, command.updated_ms, command.origin)
+        _settle(draft, command.name)
+        return
+    table = draft.tables.get(command.name)
+    if table is None or table.uuid != command.table_uuid:
+        raise resource_not_found(f"Requested resource not found: Table: {command.name} not found")
+    if command.update_uuid in table.updates:  # our own first attempt, whose answer was lost
+        return
+    if table.status is TableStatus.CREATING:
+        raise being_created(command.name)
+    everywhere = {name: value for name, value in command.settings.items() if name not in LOCAL_SETTINGS}
+    here = command.settings
+    if table.global_id:
+        here = {name: value for name, value in here.items() if name in LOCAL_SETTINGS}
+    definition = _with_tags(_with_settings(table.definition, here), command.tags)
+    updates = (*table.updates, command.update_uuid)[-UPDATES_MAX:]
+    draft.put("table", table.name, replace(table, definition=definition, updates=updates))
+    if table.global_id and everywhere:
+        _update_everywhere(draft, table, everywhere, command.updated_ms)
+
+
+def _update_everywhere(draft: _Draft, table: Table, settings: dict[str, Any], updated_ms: int) -> None:
+    """Set it for every claim of the table: any of them may end, or be all that a peer knows of it."""
+    claims = [draft.claims[global_id] for global_id in global_ids(table) if global_id in draft.claims]
+    known = [setting.updated_ms for claim in claims for setting in claim.settings.values()]
+    updated_ms = max([updated_ms, *(earlier + 1 for earlier in known)])  # clocks of regions differ
+    for claim in claims:
+        _set(draft, claim.birth.global_id, settings, updated_ms, draft.region)
+    _settle(draft, table.name)
+    after = _ends_of_name(draft, table.name)
+    births = tuple(replace(claim.birth, origin=draft.region, after=after) for claim in claims)
+    command = UpdateTable(
+        name=table.name, settings=settings, updated_ms=updated_ms, origin=draft.region, births=births
+    )
+    _tell(draft, table.regions, command)
+
+
+def _set(draft: _Draft, global_id: str, settings: dict[str, Any], updated_ms: int, region: str) -> None:
+    """Enter settings into a claim, where it is not ended and they are not outdone."""
+    claim = draft.claims.get(global_id)
+    if claim is None:
+        return
+    entered = dict(claim.settings)
+    for name, value in settings.items():
+        old = entered.get(name)
+        if old is None or (old.updated_ms, old.region) < (updated_ms, region):
+            entered[name] = Setting(updated_ms, region, value)
+    draft.put("claim", global_id, replace(claim, settings=entered))
 
 
 def _delete_table(draft: _Draft, command: DeleteTable) -> None:
@@ -168,9 +246,9 @@ def _delete_table(draft: _Draft, command: DeleteTable) -> None:
     if table is None:
         raise resource_not_found(f"Requested resource not found: Table: {command.name} not found")
     if table.status is TableStatus.CREATING:
-        raise resource_in_use(
-            f"Attempt to change a resource which is still in use: Table is being created: {command.name}"
-        )
+        raise being_created(command.name)
+    if table.definition.get("DeletionProtectionEnabled"):
+        raise deletion_protected()
     for global_id in global_ids(table):
         _end(draft, global_id, table.name, detach=False)
         _tell(
@@ -216,6 +294,7 @@ def _complete_peer_operation(draft: _Draft, command: CompletePeerOperation) -> N
 _CARRY_OUT: dict[type[Struct], Callable[[_Draft, Any], None]] = {
     CreateTable: _create_table,
     DeleteTable: _delete_table,
+    UpdateTable: _update_table,
     ActivateTable: _activate_table,
     FormPartitions: _form_partitions,
     RegisterNode: _register_node,
@@ -237,10 +316,50 @@ def _settle(draft: _Draft, name: str) -> None:
         return
     winner = members[0]
     aliases = tuple(sorted(claim.birth.global_id for claim in members[1:]))
+    definition = _agreed_definition(members)
     if table is None:
-        _make_table(draft, winner.birth, aliases)
+        _make_table(draft, winner.birth, aliases, definition)
     elif table.global_id:
-        draft.put("table", name, replace(table, global_id=winner.birth.global_id, aliases=aliases))
+        own = {member: table.definition.get(member) for member in LOCAL_SETTINGS}
+        draft.put(
+            "table",
+            name,
+            replace(
+                table,
+                global_id=winner.birth.global_id,
+                aliases=aliases,
+                definition=_with_settings(definition, own),
+            ),
+        )
+
+
+def _agreed_definition(members: Sequence[Claim]) -> dict[str, Any]:
+    """The definition of the table that these claims, oldest first, are: the same in every region that knows them."""
+    newest: dict[str, Setting] = {}
+    for claim in members:
+        for name, setting in claim.settings.items():
+            old = newest.get(name)
+            if old is None or (old.updated_ms, old.region) < (setting.updated_ms, setting.region):
+                newest[name] = setting
+    settings = {name: setting.value for name, setting in newest.items()}
+    return _with_settings(members[0].birth.definition, settings)
+
+
+def _with_settings(definition: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """`definition` with these members; without those that are None."""
+    changed = {**definition, **settings}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def _with_tags(definition: dict[str, Any], tags: dict[str, str | None]) -> dict[str, Any]:
+    if not tags:
+        return definition
+    values: dict[str, str | None] = {tag["Key"]: tag["Value"] for tag in definition.get("Tags", ())}
+    values.update(tags)
+    kept = [{"Key": key, "Value": value} for key, value in values.items() if value is not None]
+    if len(kept) > TAGS_MAX:
+        raise too_many_tags()
+    return _with_settings(definition, {"Tags": kept or None})
 
 
 def _members(draft: _Draft, name: str) -> list[Claim]:
@@ -301,7 +420,7 @@ def _ends_of_name(draft: _Draft, name: str) -> tuple[DeleteTable, ...]:
     )
 
 
-def _tell(draft: _Draft, regions: Iterable[str], command: CreateTable | DeleteTable) -> None:
+def _tell(draft: _Draft, regions: Iterable[str], command: CreateTable | DeleteTable | UpdateTable) -> None:
     """Have the control leader tell every other region of the table."""
     for region in sorted(set(regions) - {draft.region}):
         number = draft.take_number("next_peer_operation")
@@ -312,7 +431,9 @@ def _tell(draft: _Draft, regions: Iterable[str], command: CreateTable | DeleteTa
 # ---- tables and their partitions --------------------------------------------------------------------
 
 
-def _make_table(draft: _Draft, birth: CreateTable, aliases: tuple[str, ...]) -> None:
+def _make_table(
+    draft: _Draft, birth: CreateTable, aliases: tuple[str, ...], definition: dict[str, Any]
+) -> None:
     spread = placements(draft.nodes.values(), draft.partitions.values(), draft.replicas)
     table = Table(
         id=draft.take_number("next_table"),
@@ -323,7 +444,7 @@ def _make_table(draft: _Draft, birth: CreateTable, aliases: tuple[str, ...]) -> 
         created_ms=birth.created_ms,
         global_id=birth.global_id,
         regions=birth.regions,
-        definition=birth.definition,
+        definition=definition,
         aliases=aliases,
     )
     draft.put("table", table.name, table)

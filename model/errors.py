@@ -61,12 +61,38 @@ def missing_authentication_token() -> ApiError:
     )
 
 
+def access_denied(message: str) -> ApiError:
+    return ApiError(_SERVICE + "AccessDeniedException", message)
+
+
 def resource_not_found(message: str = "Requested resource not found") -> ApiError:
     return ApiError(_DYNAMODB + "ResourceNotFoundException", message)
 
 
 def resource_in_use(message: str) -> ApiError:
     return ApiError(_DYNAMODB + "ResourceInUseException", message)
+
+
+def table_not_found(name: str) -> ApiError:
+    """What the operations on backups say instead of ResourceNotFoundException."""
+    return ApiError(_DYNAMODB + "TableNotFoundException", f"Table not found: {name}")
+
+
+def being_created(name: str) -> ApiError:
+    return resource_in_use(
+        f"Attempt to change a resource which is still in use: Table is being created: {name}"
+    )
+
+
+def deletion_protected() -> ApiError:
+    return validation(
+        "Resource cannot be deleted as it is currently protected against deletion. "
+        "Disable deletion protection first."
+    )
+
+
+def too_many_tags() -> ApiError:
+    return validation("Number of Tags exceed the current limit for the provided ResourceArn")
 
 
 def limit_exceeded(message: str) -> ApiError:

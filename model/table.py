@@ -35,6 +35,7 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     local one included; empty for a local table. `definition` keeps the members of CreateTable that only
     DescribeTable needs (AttributeDefinitions, billing, tags…), as the caller gave them, canonical.
     `aliases`: further global ids of the same table, which regions gave it before they heard of each other.
+    `updates`: the newest updates that this region was asked for, by their ids, so that none is made twice.
     """
 
     id: int
@@ -47,3 +48,4 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     regions: tuple[str, ...] = ()
     definition: dict[str, Any] = {}
     aliases: tuple[str, ...] = ()
+    updates: tuple[str, ...] = ()

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
-
 from kvorum.control.directory import Directory
 from kvorum.control.messages import NodeReport, PeerCommand, Propose, Proposed, Refused, Watch
 from kvorum.control.reconcile import plan
@@ -25,8 +23,6 @@ from kvorum.control.state import (
     Claim,
     Command,
     CompletePeerOperation,
-    CreateTable,
-    DeleteTable,
     Ended,
     PeerOperation,
     Update,
@@ -36,6 +32,7 @@ from kvorum.control.state import (
     encode_record,
     load,
     record_key,
+    told,
 )
 from kvorum.control.transition import apply
 from kvorum.model.errors import validation
@@ -179,11 +176,11 @@ class ControlService:
             self._ship()
 
     def _peer_command(self, message: PeerCommand, done: Reply) -> None:
-        command = message.command
-        if isinstance(command, CreateTable | DeleteTable) and command.global_id and message.origin:
-            self._propose(replace(command, origin=message.origin), done)
-        else:
+        command = told(message.command, message.origin)
+        if command is None:
             done(refused(validation("A region may only tell of global tables.")))
+        else:
+            self._propose(command, done)
 
     # ---- what the leader does unasked ----
 

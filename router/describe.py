@@ -1,16 +1,13 @@
-"""TableDescription: a table's descriptor as CreateTable, DescribeTable and DeleteTable show it."""
+"""TableDescription: a table's descriptor as CreateTable, DescribeTable, UpdateTable and DeleteTable show it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from kvorum.model import throughput
 from kvorum.model.table import Table, TableStatus
 
 Description = dict[str, Any]
-
-WARM_READ_UNITS = 12_000
-WARM_WRITE_UNITS = 4_000
-"""What an on-demand table can take from birth. Source: developer guide, "On-demand capacity mode"."""
 
 _ECHOED = (
     "AttributeDefinitions",
@@ -28,12 +25,13 @@ def describe(
     *,
     region: str,
     account: str,
+    now_ms: int,
     items: int = 0,
     size: int = 0,
     status: TableStatus | None = None,
 ) -> Description:
     """`items` and `size` (bytes) are the table's live statistics; `status` overrides the descriptor's, for
-    answers that tell what has just begun (CREATING, DELETING)."""
+    answers that tell what has just begun (CREATING, UPDATING, DELETING)."""
     definition = table.definition
     description: Description = {
         "TableName": table.name,
@@ -43,14 +41,12 @@ def describe(
         "CreationDateTime": table.created_ms / 1000,
         "ItemCount": items,
         "TableSizeBytes": size,
-        "ProvisionedThroughput": _throughput(definition),
-        "DeletionProtectionEnabled": definition.get("DeletionProtectionEnabled", False),
-        "WarmThroughput": {
-            "ReadUnitsPerSecond": WARM_READ_UNITS,
-            "WriteUnitsPerSecond": WARM_WRITE_UNITS,
-            **definition.get("WarmThroughput", {}),
-            "Status": "ACTIVE",
+        "ProvisionedThroughput": {
+            **throughput.history(definition, now_ms),
+            **throughput.provisioned(definition),
         },
+        "DeletionProtectionEnabled": definition.get("DeletionProtectionEnabled", False),
+        "WarmThroughput": {**throughput.warm(definition), "Status": "ACTIVE"},
     }
     for member in _ECHOED:
         if member in definition:
@@ -58,30 +54,42 @@ def describe(
     stream = definition.get("StreamSpecification")
     if stream is not None and stream.get("StreamEnabled"):
         description["StreamSpecification"] = stream
-    if definition.get("BillingMode") == "PAY_PER_REQUEST":
-        description["BillingModeSummary"] = {
-            "BillingMode": "PAY_PER_REQUEST",
-            "LastUpdateToPayPerRequestDateTime": table.created_ms / 1000,
-        }
+    summary = _billing(table)
+    if summary is not None:
+        description["BillingModeSummary"] = summary
     if "TableClass" in definition:
-        description["TableClassSummary"] = {"TableClass": definition["TableClass"]}
+        description["TableClassSummary"] = _table_class(definition)
     encryption = definition.get("SSESpecification")
     if encryption is not None and encryption.get("Enabled"):
         description["SSEDescription"] = _encryption(encryption, region, account)
     return description
 
 
-def _throughput(definition: dict[str, Any]) -> dict[str, Any]:
-    """Zeros for a table on demand, as AWS says it."""
-    provisioned = definition.get("ProvisionedThroughput", {})
-    return {
-        "NumberOfDecreasesToday": 0,
-        "ReadCapacityUnits": provisioned.get("ReadCapacityUnits", 0),
-        "WriteCapacityUnits": provisioned.get("WriteCapacityUnits", 0),
-    }
+def _billing(table: Table) -> Description | None:
+    """None for a table that has never been on demand: AWS then says nothing of its billing mode."""
+    definition = table.definition
+    updated = definition.get("LastUpdateToPayPerRequestDateTime")
+    if throughput.on_demand(definition):
+        updated = table.created_ms / 1000 if updated is None else updated
+        return {"BillingMode": "PAY_PER_REQUEST", "LastUpdateToPayPerRequestDateTime": updated}
+    if updated is None:
+        return None
+    return {"BillingMode": "PROVISIONED", "LastUpdateToPayPerRequestDateTime": updated}
+
+
+def _table_class(definition: dict[str, Any]) -> Description:
+    summary: Description = {"TableClass": definition["TableClass"]}
+    if "TableClassUpdatedDateTime" in definition:
+        summary["LastUpdateDateTime"] = definition["TableClassUpdatedDateTime"]
+    return summary
 
 
 def _encryption(specification: dict[str, Any], region: str, account: str) -> dict[str, Any]:
-    key = specification.get("KMSMasterKeyId", "alias/aws/dynamodb")
-    arn = key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:{key}"
+    arn = encryption_key(specification, region, account)
     return {"Status": "ENABLED", "SSEType": specification.get("SSEType", "KMS"), "KMSMasterKeyArn": arn}
+
+
+def encryption_key(specification: dict[str, Any], region: str, account: str) -> str:
+    """The ARN of the key that an SSESpecification names, AWS's own where it names none."""
+    key: str = specification.get("KMSMasterKeyId", "alias/aws/dynamodb")
+    return key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:{key}"

@@ -42,7 +42,7 @@ from kvorum.control.messages import (
     WriteAnswer,
     WriteItem,
 )
-from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update
+from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update, UpdateTable
 from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import Write
@@ -313,8 +313,8 @@ class Placement:
 
     async def propose(self, command: Command) -> Proposed:
         """A proposal that may have been made is made again only where the control group knows it by its
-        identity (a table's birth, a peer region's command); otherwise InternalServerError says so."""
-        repeatable = isinstance(command, CreateTable) or (
+        identity (a table's birth, an update, a peer region's command); otherwise InternalServerError says so."""
+        repeatable = isinstance(command, CreateTable | UpdateTable) or (
             isinstance(command, DeleteTable) and command.origin != ""
         )
         deadline = self.monotonic() + self.limits.request_seconds

@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
-from msgspec.structs import replace
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import PeerCommand, Proposed, Refused, ShipAnswer, ShipChanges, ShippedChange
-from kvorum.control.state import Command, CreateTable, DeleteTable, Partition
+from kvorum.control.state import Command, Partition, told
 from kvorum.model.errors import (
     ApiError,
     internal_server_error,
@@ -94,10 +93,10 @@ class RegionDoor:
         return ShipAnswer(lost)
 
     async def _command(self, message: PeerCommand) -> Proposed:
-        command = message.command
-        if not isinstance(command, CreateTable | DeleteTable) or not command.global_id or not message.origin:
+        command = told(message.command, message.origin)
+        if command is None:
             raise validation("A region may only tell of global tables.")
-        return await self._propose(replace(command, origin=message.origin))
+        return await self._propose(command)
 
     def _parts(
         self, table: Table, changes: list[ShippedChange]

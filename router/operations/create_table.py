@@ -11,120 +11,40 @@ from typing import Any
 from kvorum.control.state import CreateTable
 from kvorum.model import definitions, errors
 from kvorum.model.table import TableStatus
+from kvorum.model.throughput import check_units
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
-from kvorum.router.operations.tables import described, existing_table
-from kvorum.router.shapes import (
-    Flag,
-    ListOf,
-    Request,
-    Structure,
-    Text,
-    Whole,
-    required,
-    required_parameter,
-)
+from kvorum.router.operations import members, table_settings, tags
+from kvorum.router.operations.table_settings import INVALID
+from kvorum.router.operations.tables import described_empty, existing_table, refuse_unserved
+from kvorum.router.shapes import Flag, ListOf, Request, Structure, Text, required, required_parameter
 
 READY_TIMEOUT_SECONDS = 10.0
 """How long an answer waits for the table: long enough for elections, short enough for every SDK."""
-
-TAGS_MAX = 50
-CAPACITY_UNITS_MAX = 1_000_000_000_000
-
-_CAPACITY_UNITS = Whole("Long", least=1)
-_THROUGHPUT = Structure(
-    "ProvisionedThroughput",
-    {
-        "WriteCapacityUnits": required(_CAPACITY_UNITS),
-        "ReadCapacityUnits": required(_CAPACITY_UNITS),
-    },
-)
-_ON_DEMAND_THROUGHPUT = Structure(
-    "OnDemandThroughput",
-    {"MaxReadRequestUnits": Whole("Long"), "MaxWriteRequestUnits": Whole("Long")},
-)
-_WARM_THROUGHPUT = Structure(
-    "WarmThroughput",
-    {"ReadUnitsPerSecond": Whole("Long"), "WriteUnitsPerSecond": Whole("Long")},
-)
-_KEY_ATTRIBUTE = Text(1, 255)
-_KEY_SCHEMA = ListOf(
-    Structure(
-        "KeySchemaElement",
-        {"AttributeName": required(_KEY_ATTRIBUTE), "KeyType": required(Text(values=("HASH", "RANGE")))},
-    ),
-    1,
-    2,
-)
-_PROJECTION = Structure(
-    "Projection",
-    {
-        "ProjectionType": Text(values=("ALL", "INCLUDE", "KEYS_ONLY")),
-        "NonKeyAttributes": ListOf(Text(1, 255), 1, 20),
-    },
-)
-_INDEX = {
-    "IndexName": required(members.NAME),
-    "KeySchema": required(_KEY_SCHEMA),
-    "Projection": required(_PROJECTION),
-}
 
 REQUEST = Request(
     Structure(
         "CreateTableInput",
         {
-            "AttributeDefinitions": required(
-                ListOf(
-                    Structure(
-                        "AttributeDefinition",
-                        {
-                            "AttributeName": required(_KEY_ATTRIBUTE),
-                            "AttributeType": required(Text(values=("B", "N", "S"))),
-                        },
-                    )
-                )
-            ),
+            "AttributeDefinitions": required(table_settings.ATTRIBUTE_DEFINITIONS),
             "TableName": required_parameter(members.NAME),
-            "BillingMode": Text(values=("PROVISIONED", "PAY_PER_REQUEST")),
-            "ProvisionedThroughput": _THROUGHPUT,
-            "KeySchema": required(_KEY_SCHEMA),
-            "LocalSecondaryIndexes": ListOf(Structure("LocalSecondaryIndex", _INDEX)),
+            "BillingMode": table_settings.BILLING_MODE,
+            "ProvisionedThroughput": table_settings.THROUGHPUT,
+            "KeySchema": required(table_settings.KEY_SCHEMA),
+            "LocalSecondaryIndexes": ListOf(Structure("LocalSecondaryIndex", table_settings.LOCAL_INDEX)),
             "GlobalSecondaryIndexes": ListOf(
                 Structure(
                     "GlobalSecondaryIndex",
-                    {
-                        **_INDEX,
-                        "ProvisionedThroughput": _THROUGHPUT,
-                        "OnDemandThroughput": _ON_DEMAND_THROUGHPUT,
-                        "WarmThroughput": _WARM_THROUGHPUT,
-                    },
+                    {**table_settings.LOCAL_INDEX, **table_settings.INDEX_THROUGHPUT},
                 )
             ),
-            "StreamSpecification": Structure(
-                "StreamSpecification",
-                {
-                    "StreamEnabled": required(Flag()),
-                    "StreamViewType": Text(
-                        values=("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")
-                    ),
-                },
-            ),
-            "SSESpecification": Structure(
-                "SSESpecification",
-                {
-                    "Enabled": Flag(),
-                    "SSEType": Text(values=("AES256", "KMS")),
-                    "KMSMasterKeyId": Text(),
-                },
-            ),
-            "Tags": ListOf(
-                Structure("Tag", {"Key": required(Text(1, 128)), "Value": required(Text(0, 256))})
-            ),
-            "TableClass": Text(values=("STANDARD", "STANDARD_INFREQUENT_ACCESS")),
+            "StreamSpecification": table_settings.STREAM,
+            "SSESpecification": table_settings.ENCRYPTION,
+            "Tags": ListOf(tags.TAG),
+            "TableClass": table_settings.TABLE_CLASS,
             "DeletionProtectionEnabled": Flag(),
-            "WarmThroughput": _WARM_THROUGHPUT,
+            "WarmThroughput": table_settings.WARM_THROUGHPUT,
             "ResourcePolicy": Text(),
-            "OnDemandThroughput": _ON_DEMAND_THROUGHPUT,
+            "OnDemandThroughput": table_settings.ON_DEMAND_THROUGHPUT,
         },
     )
 )
@@ -136,7 +56,6 @@ _NOT_SERVED = {
     "ResourcePolicy": "resource policies",
     "GlobalTableSourceArn": "copies of another account's tables",
 }
-"""A table without what its maker wanted of it would be worse than none."""
 
 _KEPT = (
     "AttributeDefinitions",
@@ -153,14 +72,14 @@ _KEPT = (
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
-    wanted = [thing for member, thing in _NOT_SERVED.items() if body.get(member)]
+    raw = body
     body = REQUEST.examine(body)  # what is kept must hold no unknown members
     _check_billing(body)
-    if wanted:
-        raise errors.validation(f"Kvorum does not serve {wanted[0]} yet")
+    refuse_unserved(raw, _NOT_SERVED)
     schema = definitions.key_schema(body["AttributeDefinitions"], body["KeySchema"])
     _check_stream(body)
-    _check_tags(body)
+    table_settings.check_encryption(body.get("SSESpecification"))
+    tags.check_tags(body.get("Tags", []))
     name: str = body["TableName"]
     regions = cluster.table_regions
     await cluster.propose(
@@ -177,7 +96,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     )
     table = existing_table(name, cluster)
     await cluster.wait_active(table.id, READY_TIMEOUT_SECONDS)
-    return await described("TableDescription", table, cluster, status=TableStatus.CREATING)
+    return described_empty(table, cluster, TableStatus.CREATING)
 
 
 def _definition(body: Body) -> dict[str, Any]:
@@ -200,9 +119,7 @@ def _check_billing(body: Body) -> None:
             "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits "
             "must both be specified when BillingMode is PROVISIONED"
         )
-    for member in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        if throughput[member] > CAPACITY_UNITS_MAX:
-            raise errors.validation(f"Given value {throughput[member]} for {member} is out of bounds")
+    check_units(throughput)
 
 
 def _check_stream(body: Body) -> None:
@@ -211,21 +128,9 @@ def _check_stream(body: Body) -> None:
         return
     if stream["StreamEnabled"] and "StreamViewType" not in stream:
         raise errors.validation(
-            "One or more parameter values were invalid: StreamSpecification.StreamViewType is required "
-            "when StreamSpecification.StreamEnabled is true"
+            f"{INVALID}Table is being created with a stream enabled, UpdateViewType is required"
         )
     if not stream["StreamEnabled"] and "StreamViewType" in stream:
         raise errors.validation(
-            "One or more parameter values were invalid: StreamSpecification.StreamViewType should not be "
-            "specified when StreamSpecification.StreamEnabled is false"
-        )
-
-
-def _check_tags(body: Body) -> None:
-    tags: list[dict[str, str]] = body.get("Tags", [])
-    if len(tags) > TAGS_MAX:
-        raise errors.validation(f"One or more parameter values were invalid: Too many tags: {len(tags)}")
-    if len({tag["Key"] for tag in tags}) != len(tags):
-        raise errors.validation(
-            "One or more parameter values were invalid: Duplicate tag keys are not allowed"
+            f"{INVALID}Table is being created with a stream disabled, UpdateViewType should not be specified"
         )

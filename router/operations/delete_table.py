@@ -10,7 +10,7 @@ from kvorum.model import errors
 from kvorum.model.table import TableStatus
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members
-from kvorum.router.operations.tables import described, existing_table
+from kvorum.router.operations.tables import described_empty, existing_table
 from kvorum.router.shapes import Request, Structure, required_parameter
 
 REQUEST = Request(Structure("DeleteTableInput", {"TableName": required_parameter(members.TABLE)}))
@@ -20,13 +20,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     table = existing_table(body["TableName"], cluster)
     if table.status is TableStatus.CREATING:
-        raise errors.resource_in_use(
-            f"Attempt to change a resource which is still in use: Table is being created: {table.name}"
-        )
+        raise errors.being_created(table.name)
     if table.definition.get("DeletionProtectionEnabled"):
-        raise errors.validation(
-            "Resource cannot be deleted as it is currently protected against deletion. "
-            "Disable deletion protection first."
-        )
+        raise errors.deletion_protected()
     await cluster.propose(DeleteTable(name=table.name))
-    return await described("TableDescription", table, cluster, status=TableStatus.DELETING)
+    return described_empty(table, cluster, TableStatus.DELETING)

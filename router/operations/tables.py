@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from kvorum.model import errors
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Cluster
-from kvorum.router.describe import describe
+from kvorum.router.describe import Description, describe
 from kvorum.router.operations.arguments import IN_USE, table_name
 
 
@@ -20,15 +22,27 @@ def existing_table(text: str, cluster: Cluster) -> Table:
     return table
 
 
-async def described(
-    member: str, table: Table, cluster: Cluster, *, status: TableStatus | None = None
-) -> bytes:
-    """An answer whose only member is the table's description with live counts; `status` overrides its own."""
+def refuse_unserved(body: dict[str, Any], not_served: dict[str, str]) -> None:
+    """A table without what its owner wanted of it would be worse than none. `not_served`: member -> thing."""
+    for member, thing in not_served.items():
+        if body.get(member):
+            raise errors.validation(f"Kvorum does not serve {thing} yet")
+
+
+async def live_description(table: Table, cluster: Cluster) -> Description:
+    """The table as it stands, with live counts where it serves items."""
     items = size = 0
-    if status is None and table.status in IN_USE:
+    if table.status in IN_USE:
         live = await cluster.statistics(table)
         items, size = live.items, live.bytes
-    description = describe(
-        table, region=cluster.region, account=cluster.account, items=items, size=size, status=status
+    return describe(
+        table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), items=items, size=size
     )
-    return orjson.dumps({member: description})
+
+
+def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> bytes:
+    """The answer that its creation or deletion has begun: AWS counts nothing then."""
+    description = describe(
+        table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), status=status
+    )
+    return orjson.dumps({"TableDescription": description})

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import PageAnswer, Proposed, RecordAnswer, StatisticsAnswer, WriteAnswer
-from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update
+from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update, UpdateTable
 from kvorum.model import errors, item, keys, record
 from kvorum.model.requests import Write
 from kvorum.model.table import KeySchema, Table, TableStatus
@@ -33,6 +33,7 @@ class FakeCluster:
         """By partition: what every call to it raises."""
         self.page_items_max = 0
         """How many items one read_range gives at most, 0 for no such limit: a node may send less than a page."""
+        self.clock_ms = 1_700_000_000_123
         self.strong_reads = 0
         self.range_reads = 0
         self._version = 0
@@ -41,7 +42,7 @@ class FakeCluster:
     # ---- the port ----------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
-        return 1_700_000_000_123
+        return self.clock_ms
 
     def new_uuid(self) -> str:
         return f"00000000-0000-4000-8000-{self._next_id():012d}"
@@ -101,6 +102,8 @@ class FakeCluster:
                 updates = self._create(command)
             case DeleteTable():
                 updates = [Update("table", command.name, None)]
+            case UpdateTable():
+                updates = [self._update(command)]
             case _:
                 raise AssertionError(f"no operation proposes {command}")
         self._version += 1
@@ -143,7 +146,8 @@ class FakeCluster:
 
     def call(self, operation: str, **body: Any) -> dict[str, Any]:
         """The operation's answer, from a request that has crossed the wire. Raises ApiError."""
-        return orjson.loads(asyncio.run(self.answer(operation, orjson.loads(orjson.dumps(body)))))
+        answer = asyncio.run(self.answer(operation, orjson.loads(orjson.dumps(body))))
+        return orjson.loads(answer) if answer else {}
 
     async def answer(self, operation: str, body: dict[str, Any]) -> bytes:
         if operation in READS:
@@ -192,6 +196,17 @@ class FakeCluster:
             )
             updates.append(Update("partition", str(partition.id), partition))
         return updates
+
+    def _update(self, command: UpdateTable) -> Update:
+        table = self.directory.tables[command.name]
+        assert table.uuid == command.table_uuid
+        definition = {**table.definition, **command.settings}
+        tags = {tag["Key"]: tag["Value"] for tag in definition.get("Tags", [])} | command.tags
+        definition["Tags"] = [
+            {"Key": key, "Value": value} for key, value in tags.items() if value is not None
+        ]
+        kept = {name: value for name, value in definition.items() if value not in (None, [])}
+        return Update("table", table.name, replace(table, definition=kept))
 
     def _refuse(self, partition: Partition) -> None:
         error = self.refusing.get(partition.id)

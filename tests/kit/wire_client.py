@@ -26,7 +26,8 @@ class Reply(NamedTuple):
 
     @property
     def json(self) -> dict[str, Any]:
-        answer: dict[str, Any] = orjson.loads(self.body)
+        """Empty where there is no body: some operations have nothing to answer."""
+        answer: dict[str, Any] = orjson.loads(self.body) if self.body else {}
         return answer
 
     @property

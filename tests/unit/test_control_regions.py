@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from kvorum.control.state import (
     DeleteTable,
     RegisterNode,
     State,
+    UpdateTable,
     global_ids,
     waiting_claims,
 )
@@ -59,6 +61,7 @@ class World:
     def __init__(self, *names: str) -> None:
         self.regions = {name: Region(name) for name in names}
         self.births = 0
+        self.updates = 0
 
     def create(self, region: str, name: str, keys: KeySchema = TEXT, created_ms: int | None = None) -> bool:
         self.births += 1
@@ -70,7 +73,7 @@ class World:
                 created_ms=self.births if created_ms is None else created_ms,
                 global_id=f"{region}-{self.births}",
                 regions=tuple(self.regions),
-                definition={},
+                definition={"BornIn": region},
                 partitions=1,
             )
         )
@@ -93,6 +96,20 @@ class World:
     def delete(self, region: str, name: str) -> bool:
         self.regions[region].activate()
         return self.regions[region].do(DeleteTable(name=name))
+
+    def update(self, region: str, name: str, settings: dict[str, Any], updated_ms: int = 1) -> bool:
+        self.regions[region].activate()
+        self.updates += 1
+        table = self.regions[region].state.tables.get(name)
+        return self.regions[region].do(
+            UpdateTable(
+                name=name,
+                settings=settings,
+                updated_ms=updated_ms,
+                table_uuid="" if table is None else table.uuid,
+                update_uuid=f"update-{self.updates}",
+            )
+        )
 
     def pending(self) -> list[tuple[str, int]]:
         return [
@@ -129,12 +146,22 @@ class World:
             for region in self.regions.values()
         ]
 
+    def definitions(self) -> dict[str, dict[str, Any]]:
+        """Of every global table, as the first region that has it knows it."""
+        known: dict[str, dict[str, Any]] = {}
+        for region in self.regions.values():
+            for name, table in region.state.tables.items():
+                if table.global_id:
+                    known.setdefault(name, table.definition)
+        return known
+
     def check_agreement(self) -> None:
-        claims = [set(region.state.claims) for region in self.regions.values()]
+        """Of claims and ends, and of the definitions of the tables that follow from them."""
+        claims = [dict(region.state.claims) for region in self.regions.values()]
         ended = [set(region.state.ended) for region in self.regions.values()]
         assert all(each == claims[0] for each in claims)
         assert all(each == ended[0] for each in ended)
-        assert not claims[0] & ended[0]
+        assert not claims[0].keys() & ended[0]
         for region in self.regions.values():
             waiting = {claim.birth.name for claim in region.waiting()}
             for name, table in region.state.tables.items():
@@ -145,13 +172,15 @@ class World:
                     assert not table.global_id, "only a local table keeps a global one out"
                 else:
                     assert set(global_ids(table)) == of_name
+                    assert table.definition == self.definitions().setdefault(name, table.definition)
             assert {claim.birth.name for claim in region.state.claims.values()} <= set(region.state.tables)
 
 
 def run(data: st.DataObject, world: World, keys: list[KeySchema], table_names: str, *, local: bool) -> None:
     names = st.sampled_from(table_names)
     regions = st.sampled_from(sorted(world.regions))
-    deeds = ["create", "create", "delete", "delete", "deliver", "deliver", "repeat"] + ["local"] * local
+    deeds = ["create", "create", "delete", "delete", "update", "update", "deliver", "deliver", "repeat"]
+    deeds += ["local"] * local
     for _ in range(data.draw(st.integers(1, 25))):
         match data.draw(st.sampled_from(deeds)):
             case "create":
@@ -162,6 +191,9 @@ def run(data: st.DataObject, world: World, keys: list[KeySchema], table_names: s
                 world.create_local(data.draw(regions), data.draw(names))
             case "delete":
                 world.delete(data.draw(regions), data.draw(names))
+            case "update":
+                settings = data.draw(st.dictionaries(st.sampled_from("xy"), st.none() | st.integers(0, 2)))
+                world.update(data.draw(regions), data.draw(names), settings, data.draw(st.integers(1, 3)))
             case deed:
                 pending = world.pending()
                 if pending:
@@ -294,3 +326,51 @@ def test_what_peers_tell_is_never_told_on() -> None:
     world.heal()
     assert not world.pending()
     assert [region.state.counters.next_peer_operation for region in world.regions.values()] == [5, 1, 1]
+
+
+def test_the_later_of_two_concurrent_updates_stays_member_by_member() -> None:
+    world = World("a", "b")
+    world.create("a", "T")
+    world.heal()
+    assert world.update("a", "T", {"x": 1, "y": 1}, updated_ms=5)
+    assert world.update("b", "T", {"x": 2}, updated_ms=6)
+    world.heal()
+    for region in world.regions.values():
+        assert region.table().definition == {"BornIn": "a", "x": 2, "y": 1}
+
+
+def test_an_update_outdoes_what_its_region_has_seen_whatever_its_clock_says() -> None:
+    world = World("a", "b")
+    world.create("a", "T")
+    world.heal()
+    world.update("a", "T", {"x": 1}, updated_ms=1_000)
+    world.heal()
+    world.update("b", "T", {"x": 2}, updated_ms=7)
+    world.heal()
+    assert [region.table().definition["x"] for region in world.regions.values()] == [2, 2]
+
+
+def test_an_update_may_arrive_before_the_birth_and_brings_it() -> None:
+    world = World("a", "b", "c")
+    world.create("a", "T")
+    world.heal([("a", "b")])
+    world.update("b", "T", {"x": 1})
+    world.heal([("b", "c")])
+    assert world.regions["c"].table().definition["x"] == 1
+    world.heal()
+    world.check_agreement()
+    assert len(world.regions["c"].state.partitions) == 1
+
+
+def test_an_update_of_a_table_that_ended_means_nothing() -> None:
+    world = World("a", "b", "c")
+    world.create("a", "T")
+    world.heal()
+    world.update("b", "T", {"x": 1})
+    world.delete("a", "T")
+    world.heal([("a", "c")])
+    world.create("c", "T")
+    world.heal([("b", "c")])
+    assert "x" not in world.regions["c"].table().definition
+    world.heal()
+    world.check_agreement()

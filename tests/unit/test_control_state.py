@@ -4,6 +4,7 @@ partition, replicas stand in different zones, and what is stored is what is know
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from kvorum.control.state import (
     RegisterNode,
     RemovePartition,
     State,
+    UpdateTable,
     decode_command,
     encode_command,
     encode_counters,
@@ -27,7 +29,7 @@ from kvorum.control.state import (
     load,
     record_key,
 )
-from kvorum.control.transition import ENDED_MAX, apply
+from kvorum.control.transition import ENDED_MAX, UPDATES_MAX, apply
 from kvorum.model.table import KeyPart, KeySchema, TableStatus
 
 TOKENS = 1 << 64
@@ -52,6 +54,7 @@ class ControlGroup(RuleBasedStateMachine):
     """One region against a dumb oracle: the tables that exist, by name, with the status that they have."""
 
     created = Bundle("created")
+    updated = Bundle("updated")
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +62,7 @@ class ControlGroup(RuleBasedStateMachine):
         self.rows: dict[bytes, bytes] = {}
         self.index = 0
         self.expected: dict[str, TableStatus] = {}
+        self.definitions: dict[str, dict[str, Any]] = {}
         self.table_ids: set[int] = set()
         self.partition_ids: set[int] = set()
         self.number = 0
@@ -102,6 +106,7 @@ class ControlGroup(RuleBasedStateMachine):
             return command
         assert refusal is None
         self.expected[name] = TableStatus.CREATING
+        self.definitions[name] = command.definition
         table = self.state.tables[name]
         assert table.id not in self.table_ids
         self.table_ids.add(table.id)
@@ -134,7 +139,45 @@ class ControlGroup(RuleBasedStateMachine):
                 assert refusal == "ResourceInUseException"
             case _:
                 assert refusal is None
-                del self.expected[name]
+                del self.expected[name], self.definitions[name]
+
+    @rule(
+        target=updated,
+        name=NAMES,
+        member=st.sampled_from(["TableClass", "BillingMode", "OnDemandThroughput"]),
+        value=st.none() | st.integers(0, 3),
+        clock=st.integers(0, 3),
+    )
+    def update_table(self, name: str, member: str, value: int | None, clock: int) -> UpdateTable:
+        """Whatever the proposer's clock says, the last update of a region is the one that counts."""
+        self.number += 1
+        table = self.state.tables.get(name)
+        command = UpdateTable(
+            name=name,
+            settings={member: value},
+            updated_ms=clock,
+            table_uuid="uuid-0" if table is None else table.uuid,
+            update_uuid=f"update-{self.number}",
+        )
+        refusal = self.do(command)
+        match self.expected.get(name):
+            case None:
+                assert refusal == "ResourceNotFoundException"
+            case TableStatus.CREATING:
+                assert refusal == "ResourceInUseException"
+            case _:
+                assert refusal is None
+                definition = {**self.definitions[name], member: value}
+                self.definitions[name] = {key: kept for key, kept in definition.items() if kept is not None}
+        return command
+
+    @rule(command=updated)
+    def update_again(self, command: UpdateTable) -> None:
+        table = self.state.tables.get(command.name)
+        if table is not None and command.update_uuid in table.updates:
+            version = self.state.version
+            assert self.do(command) is None
+            assert self.state.version == version
 
     @rule(name=NAMES)
     def activate(self, name: str) -> None:
@@ -177,6 +220,12 @@ class ControlGroup(RuleBasedStateMachine):
     @invariant()
     def the_tables_are_the_expected_ones(self) -> None:
         assert {name: table.status for name, table in self.state.tables.items()} == self.expected
+
+    @invariant()
+    def the_definitions_are_the_expected_ones(self) -> None:
+        definitions = {name: table.definition for name, table in self.state.tables.items()}
+        assert definitions == self.definitions
+        assert all(len(table.updates) <= UPDATES_MAX for table in self.state.tables.values())
 
     @invariant()
     def every_token_has_exactly_one_partition(self) -> None:
@@ -261,3 +310,66 @@ def test_the_memory_of_ends_is_bounded_and_forgets_the_oldest() -> None:
     assert len(state.ended) == ENDED_MAX
     assert "g2" not in state.ended
     assert "g3" in state.ended
+
+
+def tagging(state: State, tags: dict[str, str | None], number: int = 1) -> UpdateTable:
+    return UpdateTable(
+        name="T",
+        settings={},
+        tags=tags,
+        updated_ms=0,
+        table_uuid=state.tables["T"].uuid,
+        update_uuid=f"update-{number}",
+    )
+
+
+def with_active_table(global_id: str = "") -> State:
+    state = apply(state_with("a", replicas=1), create("T", 1, global_id=global_id), 10).state
+    return apply(state, ActivateTable(table_id=1), 11).state
+
+
+def test_tags_are_set_replaced_and_taken_off_each_by_itself() -> None:
+    state = with_active_table()
+    state = apply(state, tagging(state, {"a": "1", "b": "2"}, 1), 12).state
+    state = apply(state, tagging(state, {"b": None, "a": "3", "c": ""}, 2), 13).state
+    assert state.tables["T"].definition["Tags"] == [{"Key": "a", "Value": "3"}, {"Key": "c", "Value": ""}]
+    state = apply(state, tagging(state, {"a": None, "c": None}, 3), 14).state
+    assert "Tags" not in state.tables["T"].definition
+
+
+def test_a_table_has_at_most_fifty_tags() -> None:
+    state = with_active_table()
+    state = apply(state, tagging(state, {str(number): "" for number in range(50)}), 12).state
+    refusal = apply(state, tagging(state, {"50": ""}, 2), 13).refusal
+    assert refusal is not None
+    assert refusal.message == "Number of Tags exceed the current limit for the provided ResourceArn"
+    assert apply(state, tagging(state, {"0": "again"}, 2), 13).refusal is None
+
+
+def test_what_is_for_one_region_is_told_to_none() -> None:
+    state = with_active_table("g")
+    told = len(state.peer_operations)
+    local = UpdateTable(
+        name="T",
+        settings={"DeletionProtectionEnabled": True},
+        tags={"a": "1"},
+        updated_ms=0,
+        table_uuid="uuid-1",
+        update_uuid="update-1",
+    )
+    state = apply(state, local, 12).state
+    assert len(state.peer_operations) == told
+    assert state.tables["T"].definition["DeletionProtectionEnabled"] is True
+    refusal = apply(state, DeleteTable(name="T"), 13).refusal
+    assert refusal is not None
+    assert refusal.message.startswith("Resource cannot be deleted as it is currently protected")
+
+
+def test_an_update_judged_by_another_table_of_that_name_is_refused() -> None:
+    state = with_active_table()
+    stale = UpdateTable(
+        name="T", settings={"TableClass": "STANDARD"}, updated_ms=0, table_uuid="old", update_uuid="u"
+    )
+    refusal = apply(state, stale, 12).refusal
+    assert refusal is not None
+    assert refusal.code == "ResourceNotFoundException"

@@ -39,6 +39,7 @@ _TEXTS = {
     "AttributesToGet": ("pk", "a", "b"),
     "ExpressionAttributeNames": ("pk", "a", "c"),
     "ExclusiveStartTableName": ("New", "Things"),
+    "ResourceArn": ("arn:aws:dynamodb:eu-test-1:123456789012:table/Things", "arn:a:b:c:d:e/f", "x"),
 }
 _NAMES = {"ExpressionAttributeNames": ("#n", "#m"), "RequestItems": ("Things", "Things", "Absent")}
 _MAPS = {

@@ -34,11 +34,23 @@ from tests.kit.service_model import dynamodb
 # Members that we do not take: they are ignored, as AWS ignores what it does not know.
 NOT_TAKEN = {
     "CreateTable": {"GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes"},
+    "UpdateTable": {
+        "DisassociationProtectionEnabled",
+        "GlobalTableSettingsReplicationMode",
+        "GlobalTableWitnessUpdates",
+        "MultiRegionConsistency",
+        "ReplicaUpdates",
+        "VectorIndexUpdates",
+    },
 }
 # The model calls these optional for tables that copy another one; or AWS has a text of its own for them.
 REQUIRED_OTHERWISE = {
     "CreateTableInput": {"AttributeDefinitions", "KeySchema"},
     "BatchGetItemInput": {"RequestItems"},
+    "Tag": {"Key", "Value"},
+    "TagResourceInput": {"ResourceArn", "Tags"},
+    "UntagResourceInput": {"ResourceArn", "TagKeys"},
+    "ListTagsOfResourceInput": {"ResourceArn"},
 }
 
 

@@ -231,14 +231,20 @@ _NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
         ),
         (
             {"StreamSpecification": {"StreamEnabled": True}},
-            _INVALID + "StreamSpecification.StreamViewType is required when "
-            "StreamSpecification.StreamEnabled is true",
+            _INVALID + "Table is being created with a stream enabled, UpdateViewType is required",
         ),
         (
             {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]},
-            _INVALID + "Duplicate tag keys are not allowed",
+            "ValidationException: Duplicate Tag Keys provided as input: Duplicate Tag Key found a",
         ),
-        ({"Tags": [{"Key": str(n), "Value": ""} for n in range(51)]}, _INVALID + "Too many tags: 51"),
+        (
+            {"Tags": [{"Key": str(n), "Value": ""} for n in range(51)]},
+            "ValidationException: Number of Tags exceed the current limit for the provided ResourceArn",
+        ),
+        (
+            {"SSESpecification": {"Enabled": True, "SSEType": "AES256"}},
+            _INVALID + "SSEType AES256 is not supported",
+        ),
     ],
 )
 def test_a_table_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:

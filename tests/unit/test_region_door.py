@@ -18,7 +18,16 @@ from kvorum.control.messages import (
     ShipChanges,
     ShippedChange,
 )
-from kvorum.control.state import Command, CreateTable, DeleteTable, Ended, Partition, RegisterNode, Update
+from kvorum.control.state import (
+    Command,
+    CreateTable,
+    DeleteTable,
+    Ended,
+    Partition,
+    RegisterNode,
+    Update,
+    UpdateTable,
+)
 from kvorum.model import record
 from kvorum.model.errors import ApiError, service_unavailable
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
@@ -159,7 +168,7 @@ def test_what_is_no_change_reaches_no_partition(change: ShippedChange) -> None:
     _run(test)
 
 
-def test_commands_carry_their_origin_and_only_births_and_ends_pass() -> None:
+def test_commands_carry_their_origin_and_only_those_about_global_tables_pass() -> None:
     async def test() -> None:
         region = Region()
         end = DeleteTable(name="orders", global_id="orders@eu")
@@ -173,18 +182,20 @@ def test_commands_carry_their_origin_and_only_births_and_ends_pass() -> None:
             definition={},
             partitions=1,
         )
-        for command in (end, birth):
+        update = UpdateTable(name="t", settings={}, updated_ms=1, births=(birth,))
+        for command in (end, birth, update):
             assert await region.ask(PeerCommand("us", command)) == Proposed(4, [])
-        assert [getattr(command, "origin", None) for command in region.proposed] == ["us", "us"]
+        assert [getattr(command, "origin", None) for command in region.proposed] == ["us"] * 3
         refused = [
             PeerCommand("us", RegisterNode(name="n", zone="z", address="a:1")),
             PeerCommand("us", DeleteTable(name="local")),
+            PeerCommand("us", UpdateTable(name="local", settings={}, updated_ms=1)),
             PeerCommand("", end),
             ReadStatus(),
         ]
         for message in refused:
             assert isinstance(await region.ask(message), Refused)
-        assert len(region.proposed) == 2
+        assert len(region.proposed) == 3
 
     _run(test)
 

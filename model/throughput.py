@@ -1,0 +1,196 @@
+"""What a table may consume, as its definition keeps it: billing mode, provisioned, on-demand and warm throughput.
+
+Pure: time comes in as an argument. `change` turns a definition into the one that UpdateTable asks for, or raises what
+AWS says; the members in MEMBERS mean something only together and are replaced together.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-mode.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kvorum.model import errors
+from kvorum.model.limits import CAPACITY_UNITS_MAX, DECREASE_INTERVAL_SECONDS, FREE_DECREASES_A_DAY
+
+Definition = dict[str, Any]
+Units = dict[str, int]
+
+WARM_READ_UNITS = 12_000
+WARM_WRITE_UNITS = 4_000
+"""What an on-demand table can take from birth. Source: developer guide, "On-demand capacity mode"."""
+
+MEMBERS = (
+    "BillingMode",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "WarmThroughput",
+    "ThroughputHistory",
+    "LastUpdateToPayPerRequestDateTime",
+)
+"""The first four as CreateTable has them. ThroughputHistory: LastIncreaseDateTime, LastDecreaseDateTime (seconds)
+and the decreases on the latter's day."""
+
+_READ = "ReadCapacityUnits"
+_WRITE = "WriteCapacityUnits"
+_INVALID = "One or more parameter values were invalid: "
+_DAY_SECONDS = 86_400
+
+
+def on_demand(definition: Definition) -> bool:
+    return bool(definition.get("BillingMode") == "PAY_PER_REQUEST")
+
+
+def provisioned(definition: Definition) -> Units:
+    """Both capacity units; zeros for a table on demand, as AWS says it."""
+    units: Units = definition.get("ProvisionedThroughput", {})
+    return {_READ: units.get(_READ, 0), _WRITE: units.get(_WRITE, 0)}
+
+
+def history(definition: Definition, now_ms: int) -> dict[str, Any]:
+    """Times of the last increase and decrease where there was one, and NumberOfDecreasesToday (UTC)."""
+    known: dict[str, Any] = definition.get("ThroughputHistory", {})
+    last = known.get("LastDecreaseDateTime")
+    today = last is not None and last // _DAY_SECONDS == now_ms // 1000 // _DAY_SECONDS
+    return {**known, "NumberOfDecreasesToday": known["NumberOfDecreasesToday"] if today else 0}
+
+
+def warm(definition: Definition) -> Units:
+    """What the table is ready for: never less than what it was once provisioned for, or asked to be warm for."""
+    units = provisioned(definition)
+    asked: Units = definition.get("WarmThroughput", {})
+    read, write = asked.get("ReadUnitsPerSecond", 0), asked.get("WriteUnitsPerSecond", 0)
+    if on_demand(definition):
+        read, write = read or WARM_READ_UNITS, write or WARM_WRITE_UNITS
+    return {"ReadUnitsPerSecond": max(read, units[_READ]), "WriteUnitsPerSecond": max(write, units[_WRITE])}
+
+
+def check_units(units: Units | None) -> None:
+    """Raises ValidationException for more than AWS can count."""
+    for member in (_READ, _WRITE) if units is not None else ():
+        if units is not None and units[member] > CAPACITY_UNITS_MAX:
+            raise errors.validation(f"Given value {units[member]} for {member} is out of bounds")
+
+
+def change(definition: Definition, created_ms: int, request: Definition, now_ms: int) -> Definition:
+    """`definition` with the members of an UpdateTable that are about throughput, in AWS's order and words.
+    `created_ms`: the table's birth. Raises ValidationException or LimitExceededException."""
+    mode: str = request.get("BillingMode") or definition.get("BillingMode", "PROVISIONED")
+    wanted: Units | None = request.get("ProvisionedThroughput")
+    if mode == "PAY_PER_REQUEST" and wanted is not None:
+        raise errors.validation(
+            f"{_INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+            "PAY_PER_REQUEST"
+        )
+    if request.get("BillingMode") == "PROVISIONED" and wanted is None:
+        raise errors.validation(
+            f"{_INVALID}ProvisionedThroughput must be specified when BillingMode is PROVISIONED"
+        )
+    changed = dict(definition)
+    if on_demand(definition) != (mode == "PAY_PER_REQUEST"):
+        _switch(changed, mode, wanted, created_ms, now_ms)
+    elif wanted is not None:
+        _provision(changed, definition, wanted, now_ms)
+    if request.get("OnDemandThroughput"):
+        _limit(changed, request["OnDemandThroughput"])
+    if request.get("WarmThroughput"):
+        _warm_up(changed, request["WarmThroughput"])
+    return changed
+
+
+def _switch(changed: Definition, mode: str, wanted: Units | None, created_ms: int, now_ms: int) -> None:
+    ready = warm(changed)
+    changed["BillingMode"] = mode
+    if wanted is None:
+        changed.pop("ProvisionedThroughput", None)
+        changed["LastUpdateToPayPerRequestDateTime"] = now_ms / 1000
+        changed["WarmThroughput"] = {
+            "ReadUnitsPerSecond": max(ready["ReadUnitsPerSecond"], WARM_READ_UNITS),
+            "WriteUnitsPerSecond": max(ready["WriteUnitsPerSecond"], WARM_WRITE_UNITS),
+        }
+        return
+    changed["ProvisionedThroughput"] = wanted
+    changed["WarmThroughput"] = ready
+    changed.setdefault("LastUpdateToPayPerRequestDateTime", created_ms / 1000)
+    changed.pop("OnDemandThroughput", None)
+
+
+def _provision(changed: Definition, definition: Definition, wanted: Units, now_ms: int) -> None:
+    current = provisioned(definition)
+    if all(current[member] == wanted[member] for member in (_READ, _WRITE)):
+        raise errors.validation(
+            "The provisioned throughput for the table will not change. The requested value equals the current "
+            f"value. Current ReadCapacityUnits provisioned for the table: {current[_READ]}. "
+            f"Requested ReadCapacityUnits: {wanted[_READ]}. "
+            f"Current WriteCapacityUnits provisioned for the table: {current[_WRITE]}. "
+            f"Requested WriteCapacityUnits: {wanted[_WRITE]}. "
+            "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+        )
+    known = history(definition, now_ms)
+    if any(wanted[member] < current[member] for member in (_READ, _WRITE)):
+        _check_decreases(known, now_ms)
+        known["NumberOfDecreasesToday"] += 1
+        known["LastDecreaseDateTime"] = now_ms / 1000
+    if any(wanted[member] > current[member] for member in (_READ, _WRITE)):
+        known["LastIncreaseDateTime"] = now_ms / 1000
+    changed["ThroughputHistory"] = known
+    changed["WarmThroughput"] = warm(definition)
+    changed["ProvisionedThroughput"] = wanted
+
+
+def _check_decreases(known: dict[str, Any], now_ms: int) -> None:
+    """The first ones of a day at any time, then one an hour. Source: developer guide, "Quotas"."""
+    if known["NumberOfDecreasesToday"] < FREE_DECREASES_A_DAY:
+        return
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    last = datetime.fromtimestamp(known["LastDecreaseDateTime"], UTC)
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    again = min(last + timedelta(seconds=DECREASE_INTERVAL_SECONDS), tomorrow)
+    if now < again:
+        raise errors.limit_exceeded(
+            "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. "
+            f"After the first {FREE_DECREASES_A_DAY} decreases, each subsequent decrease in the same UTC day can "
+            f"be performed at most once every {DECREASE_INTERVAL_SECONDS} seconds. Number of decreases today: "
+            f"{known['NumberOfDecreasesToday']}. Last decrease at {_words(last)}. "
+            f"Next decrease can be made at {_words(again)}."
+        )
+
+
+def _words(moment: datetime) -> str:
+    hour = moment.hour % 12 or 12
+    return (
+        f"{moment:%A, %B} {moment.day}, {moment.year} at {hour}:{moment:%M:%S} "
+        f"{'AM' if moment.hour < 12 else 'PM'} Coordinated Universal Time"
+    )
+
+
+def _limit(changed: Definition, wanted: Units) -> None:
+    """-1 takes a limit away."""
+    limits: Units = dict(changed.get("OnDemandThroughput", {}))
+    for member, units in wanted.items():
+        if not on_demand(changed):
+            raise errors.validation(
+                f"{_INVALID}{member} for OnDemandThroughput cannot be specified when the table BillingMode is "
+                "PROVISIONED"
+            )
+        if units < 1 and units != -1:
+            raise errors.validation(
+                f"{_INVALID}Requested {member} for OnDemandThroughput for table is outside of valid range"
+            )
+        limits[member] = units
+    left = {member: units for member, units in limits.items() if units != -1}
+    if left:
+        changed["OnDemandThroughput"] = left
+    else:
+        changed.pop("OnDemandThroughput", None)
+
+
+def _warm_up(changed: Definition, wanted: Units) -> None:
+    ready = warm(changed)
+    for member, units in wanted.items():
+        if units < ready[member]:
+            raise errors.validation(
+                f"{_INVALID}Requested {member} for WarmThroughput for table is lower than current "
+                "WarmThroughput, decreasing WarmThroughput is not supported"
+            )
+    changed["WarmThroughput"] = {**ready, **wanted}

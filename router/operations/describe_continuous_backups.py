@@ -1,0 +1,36 @@
+"""DescribeContinuousBackups: no point-in-time recovery, for every table. AWS calls continuous backups themselves
+ENABLED for each table from its birth, whatever becomes of point-in-time recovery.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeContinuousBackups.html
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from kvorum.model import errors
+from kvorum.router.calls import Body, Cluster
+from kvorum.router.operations import members
+from kvorum.router.operations.arguments import table_name
+from kvorum.router.shapes import Request, Structure, required_parameter
+
+REQUEST = Request(
+    Structure("DescribeContinuousBackupsInput", {"TableName": required_parameter(members.TABLE)})
+)
+
+_OFF = orjson.dumps(
+    {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED",
+            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
+        }
+    }
+)
+
+
+async def run(body: Body, cluster: Cluster) -> bytes:
+    body = REQUEST.read(body)
+    name = table_name(body["TableName"])
+    if name not in cluster.directory.tables:
+        raise errors.table_not_found(name)
+    return _OFF

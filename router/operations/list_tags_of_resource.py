@@ -1,0 +1,26 @@
+"""ListTagsOfResource: a table's tags, all of them in one page.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from kvorum.model import errors
+from kvorum.router.calls import Body, Cluster
+from kvorum.router.operations import tags
+from kvorum.router.shapes import Request, Structure, Text
+
+REQUEST = Request(
+    Structure("ListTagsOfResourceInput", {"ResourceArn": tags.RESOURCE_ARN, "NextToken": Text()})
+)
+
+
+async def run(body: Body, cluster: Cluster) -> bytes:
+    body = REQUEST.read(body)
+    name = tags.resource_name(body, cluster, "ListTagsOfResource")
+    if "NextToken" in body:
+        raise errors.validation("Invalid NextToken")  # none was ever given out
+    table = tags.resource(name, body, cluster)
+    return orjson.dumps({"Tags": table.definition.get("Tags", [])})
