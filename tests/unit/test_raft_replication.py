@@ -269,6 +269,18 @@ def test_an_acknowledged_tail_that_is_gone_is_reported_and_sent_again() -> None:
     assert cluster["b"].commit_index == core.commit_index == 5
 
 
+def test_the_refusal_of_an_older_terms_append_says_nothing_of_the_disk() -> None:
+    """It reached the follower after this term's election, and its answer carries this term."""
+    cluster = Cluster()
+    core = cluster.elect("a")
+    cluster.settle()
+    core.step(AppendReply(1, "b", core.term, True, 0, cluster.now_us), cluster.now_us)
+    assert not core.regressed
+    assert core.propose(b"on") is not None
+    cluster.settle()
+    assert cluster["b"].last_index == core.last_index
+
+
 def test_a_follower_that_needs_truncated_entries_is_reported() -> None:
     cluster = Cluster()
     core = cluster.elect("a")
