@@ -274,6 +274,7 @@ def test_the_refusal_of_an_older_terms_append_says_nothing_of_the_disk() -> None
     cluster = Cluster()
     core = cluster.elect("a")
     cluster.settle()
+    cluster.pass_time(MILLISECOND)
     core.step(AppendReply(1, "b", core.term, True, 0, cluster.now_us), cluster.now_us)
     assert not core.regressed
     assert core.propose(b"on") is not None
