@@ -230,6 +230,7 @@ def test_concurrent_births_become_the_older_one() -> None:
     world.heal()
     for region in world.regions.values():
         assert (region.table().global_id, region.table().aliases) == ("b-2", ("a-1",))
+        assert region.table().definition == {"BornIn": "b"}
         assert len(region.state.partitions) == 1, "it is still the table that it was"
 
 
@@ -372,5 +373,25 @@ def test_an_update_of_a_table_that_ended_means_nothing() -> None:
     world.create("c", "T")
     world.heal([("b", "c")])
     assert "x" not in world.regions["c"].table().definition
+    world.heal()
+    world.check_agreement()
+
+
+def test_an_update_that_brings_a_birth_does_not_merge_it_with_its_predecessor() -> None:
+    """c hears of the second table by an update of it, before it hears of the first one's end."""
+    world = World("a", "b", "c")
+    world.create("a", "T")
+    world.heal()
+    world.delete("b", "T")
+    world.heal([("b", "a")])
+    world.create("a", "T")
+    world.heal([("a", "b")])
+    world.update("b", "T", {"x": 1})
+    newest = max(number for region, number in world.pending() if region == "b")
+    assert world.regions["b"].state.peer_operations[str(newest)].region == "c"
+    world.deliver("b", newest)
+    assert world.names()[2] == {"T": ("a-2",)}
+    dropped = [p for p in world.regions["c"].state.partitions.values() if p.dropping]
+    assert len(dropped) == 1, "what the first table held is gone"
     world.heal()
     world.check_agreement()
