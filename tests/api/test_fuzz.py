@@ -95,8 +95,18 @@ _TEXTS = {
     "AttributesToGet": ("pk", "a", "b"),
     "ExpressionAttributeNames": ("pk", "a", "c"),
     "ExclusiveStartTableName": (_NEW, _THINGS),
+    "ResourceArn": (f"arn:aws:dynamodb:us-east-1:123456789012:table/{_THINGS}", "arn:a:b:c:d:e/f", "x"),
 }
-_NAMES = {"ExpressionAttributeNames": ("#n", "#m"), "RequestItems": (_THINGS, _THINGS, "fuzz-absent")}
+_ATTRIBUTES = ("a", "b", "pk")
+_NAMES = {
+    "ExpressionAttributeNames": ("#n", "#m"),
+    "RequestItems": (_THINGS, _THINGS, "fuzz-absent"),
+    "AttributeUpdates": _ATTRIBUTES,
+    "Expected": _ATTRIBUTES,
+    "KeyConditions": ("pk", "sk"),
+    "QueryFilter": _ATTRIBUTES,
+    "ScanFilter": _ATTRIBUTES,
+}
 _MAPS = {
     "Key": _KEY,
     "Keys": _KEY,
@@ -113,10 +123,11 @@ def _requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """(operation, body). Tables are created and deleted under another name than items are asked for."""
     operation = draw(st.sampled_from(sorted(REQUESTS)))
     sane = draw(st.booleans())
-    texts = {**_TEXTS, "TableName": (_NEW,)} if operation in ("CreateTable", "DeleteTable") else _TEXTS
+    changing = operation in ("CreateTable", "DeleteTable", "UpdateTable")
+    texts = {**_TEXTS, "TableName": (_NEW,)} if changing else _TEXTS
     vocabulary = Vocabulary(texts=texts, names=_NAMES, maps=_MAPS, sane=sane)
     body = draw(vocabulary.request(operation))
-    body.pop("DeletionProtectionEnabled", None)  # nothing that is served yet can take it off again
+    body.pop("DeletionProtectionEnabled", None)  # what is protected would outlive the tests
     if sane:
         body = draw(_coherent(body))
         if operation == "Query":
