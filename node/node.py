@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import (
@@ -25,7 +25,6 @@ from kvorum.control.messages import (
     ReadRange,
     ReadStatistics,
     ReadStatus,
-    ReplicaReport,
     Stale,
     StatusAnswer,
     Watch,
@@ -34,6 +33,7 @@ from kvorum.control.messages import (
 from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
+from kvorum.node.announcer import Announcer
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
 from kvorum.node.machine import Machine
@@ -46,14 +46,7 @@ from kvorum.replication.clock import HybridClock
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.replication.raft.core import Core, Settings
 from kvorum.replication.raft.messages import (
-    AppendReply,
-    AppendRequest,
-    Heartbeat,
-    HeartbeatReply,
     RaftMessage,
-    TimeoutNow,
-    VoteReply,
-    VoteRequest,
 )
 
 _log = logging.getLogger("kvorum.node")
@@ -65,8 +58,9 @@ EARLY_MESSAGES_MAX = 1_000
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """`control_members`: the nodes that hold the control group, the same for every process of the region.
-    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS. `tombstone_days`: how long a deletion is remembered.
-    `inline_sync_us_max`: see engine; None for its own."""
+    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS.
+    `tombstone_days`: how long a deletion is remembered. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
+    and engine; None for their own."""
 
     name: str
     zone: str
@@ -92,14 +86,6 @@ class NodePorts:
     links: Mapping[str, Link]
     link_to_region: Callable[[str], Link | None]
     on_failure: Callable[[StoreError], None]
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the others were last told, so that only changes are sent."""
-
-    leading: dict[int, int] = field(default_factory=dict[int, int])
-    report: list[ReplicaReport] = field(default_factory=list[ReplicaReport])
 
 
 class Node:
@@ -129,10 +115,8 @@ class Node:
             now_ms=ports.now_ms,
             random=ports.random,
         )
-        self._followers: dict[int, Link] = {}  # links that want to be told who leads what
         self._connected_since_us: dict[str, int] = {}
         self._early: dict[int, list[RaftMessage]] = {}
-        self._told = _Told()
         self._kicks = 0
         self._stopping = False
         self._failure: StoreError | None = None
@@ -146,7 +130,15 @@ class Node:
             self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
-        handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
+        self._announcer = Announcer(
+            RegisterNode(name=settings.name, zone=settings.zone, address=settings.address),
+            settings.control_members,
+            self.engine.replicas,
+            self.directory,
+            ports.links,
+            lambda: self._control,
+        )
+        self._handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
             ReadItem: self._read_item,
             WriteItem: self._write_item,
             ReadRange: self._read_range,
@@ -160,17 +152,8 @@ class Node:
             NodeReport: self._to_control,
             Leading: lambda message, reply, link: None,
         }
-        for kind in (
-            AppendRequest,
-            AppendReply,
-            Heartbeat,
-            HeartbeatReply,
-            VoteRequest,
-            VoteReply,
-            TimeoutNow,
-        ):
-            handlers[kind] = self._step_raft
-        self._handlers = handlers
+        for kind in get_args(RaftMessage):
+            self._handlers[kind] = self._step_raft
 
     # ---- life ----
 
@@ -221,9 +204,8 @@ class Node:
     # ---- links ----
 
     def link_up(self, link: Link) -> None:
-        self._followers[id(link)] = link
         self._connected_since_us[link.peer] = self.engine.now_us()
-        link.cast(Leading(self.settings.name, list(self._told.leading.items())))
+        self._announcer.connected(link)
         if self._control is not None:
             # Whoever it is will Watch; if that is lost, or was said to the node that this one replaces after a
             # full disk, a reminder of the version says that there is something to ask for.
@@ -236,7 +218,7 @@ class Node:
             self.engine.wake(self.engine.replicas[0])
 
     def link_down(self, link: Link) -> None:
-        self._followers.pop(id(link), None)
+        self._announcer.disconnected(link)
         if self._control is not None:
             self._control.unwatch(link)
         if link.peer in self._ports.links and not self._ports.links[link.peer].connected:
@@ -438,46 +420,7 @@ class Node:
     def _leadership_changed(self, partition: Partition) -> None:
         partition.leadership_changed()
         self.senders.follow(partition)
-        self._tell_leading()
-
-    # ---- telling the others ----
-
-    def _tell_leading(self) -> None:
-        leading = {
-            group: replica.core.term
-            for group, replica in self.engine.replicas.items()
-            if group and replica.serving
-        }
-        told = self._told.leading
-        changed = [pair for pair in leading.items() if told.get(pair[0]) != pair[1]]
-        changed += [(group, 0) for group in told if group not in leading]
-        if changed:
-            self._told.leading = leading
-            message = Leading(self.settings.name, changed)
-            for link in list(self._followers.values()):
-                link.cast(message)
-            self._report()
-
-    def _reports(self) -> list[ReplicaReport]:
-        return [
-            ReplicaReport(
-                group,
-                replica.leader,
-                replica.core.term,
-                replica.core.applied_index,
-                replica.core.commit_index,
-            )
-            for group, replica in self.engine.replicas.items()
-        ]
-
-    def _report(self) -> None:
-        report = NodeReport(self.settings.name, self.directory.version, self._reports())
-        for member in self.settings.control_members:
-            if member == self.settings.name:
-                if self._control is not None:
-                    self._control.handle(report, None, None)
-            elif (link := self._ports.links.get(member)) is not None:
-                link.cast(report)
+        self._announcer.leadership_changed()
 
     # ---- control group ----
 
@@ -500,21 +443,6 @@ class Node:
         else:
             link.call(message, done, 5.0)
 
-    def _register(self) -> None:
-        """Tell the control group where this node is, until the directory says so."""
-        settings = self.settings
-        known = self.directory.nodes.get(settings.name)
-        if known is not None and (known.zone, known.address) == (settings.zone, settings.address):
-            return
-        message = Propose(RegisterNode(name=settings.name, zone=settings.zone, address=settings.address))
-        if self._control is not None and self._control.leading:
-            self._control.handle(message, lambda _: None, None)
-            return
-        for member in settings.control_members:
-            link = self._ports.links.get(member)
-            if link is not None and link.connected and self._kicks % 5 == 0:
-                link.call(message, lambda _: None, 2.0)
-
     # ---- the slow clock ----
 
     def _kick(self) -> None:
@@ -527,9 +455,10 @@ class Node:
         if self._failure is not None:
             return  # reads go on, and nothing else
         self.senders.kick()
-        self._register()
+        if not self._announcer.registered and (self._kicks % 5 == 0 or self._leads_control()):
+            self._announcer.register()
         if self._kicks % 5 == 0:
-            self._report()
+            self._announcer.report()
             if self._control is not None:
                 self._control.kick()
         if self._kicks % 10 == 0:
@@ -539,6 +468,9 @@ class Node:
         if self._kicks % 600 == 0:
             self._early.clear()
             self._purge_tombstones()
+
+    def _leads_control(self) -> bool:
+        return self._control is not None and self._control.leading
 
     def _trim_changes(self) -> None:
         batch = self._store.batch()
@@ -583,7 +515,7 @@ class Node:
 
     def status(self) -> StatusAnswer:
         return StatusAnswer(
-            self.settings.name, self.directory.version, self._reports(), self.senders.reports()
+            self.settings.name, self.directory.version, self._announcer.reports(), self.senders.reports()
         )
 
     def _read_status(self, message: ReadStatus, reply: Reply, link: Link) -> None:
