@@ -8,8 +8,10 @@ what is simulated and what is checked.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -429,10 +431,28 @@ class ClusterSimulation:
     # ---- the run ----
 
     def run(self) -> None:
+        """The whole of it; raises Violation."""
+        with self.watched():
+            self.start()
+            self._storm()
+            self._heal()
+            self.wait(1.0)
+            for client in (*self.clients, *self.table_clients):
+                client.stop()
+            everybody = (*self.clients, *self.table_clients)
+            self.wait_for("answers", 15.0, lambda: not any(client.busy for client in everybody))
+            self.wait_for("settling", SETTLE_SECONDS_MAX, lambda: self.unsettled() is None)
+            self._work_again()
+            self.wait_for("settling again", 10.0, lambda: self.unsettled() is None)
+            self._check()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around everything that runs processes: quiet logs, the seed in whatever goes wrong, no task left."""
         before = logging.root.manager.disable
         logging.disable(logging.CRITICAL)
         try:
-            self._run()
+            yield
         except Violation as violation:
             raise Violation(f"SIM_SEED={self.seed}, at {self.loop.time():.4f} s: {violation}") from None
         except Exception as error:
@@ -444,58 +464,52 @@ class ClusterSimulation:
                 if host.lives and not host.life.process.busy:
                     host.life.process.crash()
 
-    def _run(self) -> None:
+    def start(self) -> None:
+        """Up to the point where every router serves the tables."""
         for host in self.hosts:
             host.start()
-        self._await("readiness", READY_SECONDS_MAX, lambda: all(h.life.ready for h in self.router_hosts))
+        self.wait_for("readiness", READY_SECONDS_MAX, lambda: all(h.life.ready for h in self.router_hosts))
         self._create_tables()
+
+    def _storm(self) -> None:
         for client in (*self.clients, *self.table_clients):
             client.start()
         self.is_faulty = True
         self.loop.call_later(self.random.uniform(0.1, 1.0), self._fault)
-        self._pass(self.fault_seconds)
-        self._heal()
-        self._pass(1.0)
-        for client in (*self.clients, *self.table_clients):
-            client.stop()
-        self._await("answers", 15.0, lambda: not any(c.busy for c in (*self.clients, *self.table_clients)))
-        self._await("settling", SETTLE_SECONDS_MAX, lambda: self.unsettled() is None)
-        self._work_again()
-        self._await("settling again", 10.0, lambda: self.unsettled() is None)
-        self._check()
+        self.wait(self.fault_seconds)
 
-    def _pass(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         end = self.loop.time() + seconds
         self.loop.run_until(lambda: self.loop.time() >= end, seconds + 1)
 
-    def _await(self, what: str, seconds_max: float, condition: Callable[[], bool]) -> None:
+    def wait_for(self, what: str, seconds_max: float, condition: Callable[[], bool]) -> None:
         """Looks every 50 ms or so of virtual time, and never in step with the nodes' own timers."""
         end = self.loop.time() + seconds_max
         while not condition():
             if self.loop.time() > end:
                 raise Violation(f"no {what} within {seconds_max:g} s: {self.unsettled()}")
-            self._pass(self._glances.uniform(0.03, 0.07))
+            self.wait(self._glances.uniform(0.03, 0.07))
+
+    def create_table(self, name: str, region: str) -> None:
+        door = self.route(region)
+        assert door is not None
+        answers: list[int] = []
+        send(
+            self.ports,
+            door,
+            "CreateTable",
+            table_body(name),
+            lambda: None,
+            lambda status, _: answers.append(status),
+        )
+        self.wait_for("an answer", READY_SECONDS_MAX, lambda: bool(answers))
+        if answers != [200]:
+            raise Violation(f"all is well, and yet no table could be made: {answers}")
 
     def _create_tables(self) -> None:
-        tables = {keys.table: region for region, keys in self.keys.items()}
-        if self.is_global:
-            tables = {"items": next(iter(self.regions))}
-        answers: list[int] = []
-        for table, region in tables.items():
-            door = self.route(region)
-            assert door is not None
-            send(
-                self.ports,
-                door,
-                "CreateTable",
-                table_body(table),
-                lambda: None,
-                lambda s, _: answers.append(s),
-            )
-        self._await("tables", READY_SECONDS_MAX, lambda: len(answers) == len(tables))
-        if set(answers) != {200}:
-            raise Violation(f"tables could not be created: {answers}")
-        self._await("active tables", READY_SECONDS_MAX, self._tables_active)
+        for table, region in {keys.table: region for region, keys in reversed(self.keys.items())}.items():
+            self.create_table(table, region)
+        self.wait_for("active tables", READY_SECONDS_MAX, self._tables_active)
         self.key_bytes: dict[Key, bytes] = {}
         for region, keys in self.keys.items():
             table = self._table(region, keys.table)
@@ -520,31 +534,24 @@ class ClusterSimulation:
         first = len(self.history.operations)
         for host in self.router_hosts:
             keys = self.keys[host.at.region]
-            client = ItemClient(self.ports, f"probe-{host.at.id}", host.at.region, keys, 1e9)
+            client = ItemClient(self.ports, f"probe-{host.at.id}", host.at.region, keys, 1.0)
             client.stop()
             for key in keys.own:
-                operation = client._begin(host.life, "add", key, 1)
-                self._probe(client, host.life, operation)
+                operation = client.write(host.life, "add", key, 1)
+                self.wait_for("an answer", 2.0, lambda: operation.outcome is not Outcome.PENDING)  # noqa: B023
             for key in keys.all:
                 self._probe_read(client, host.life, key, strong=True)
                 self._probe_read(client, host.life, key, strong=False)
             client.read_many(host.life, "Scan", "", strong=True)
             self._await_ok(first)
 
-    def _probe(self, client: ItemClient, door: RouterLife, operation: Operation) -> None:
-        from tests.kit.simulation_clients import request_of
-
-        name, body = request_of(operation)
-        client._send(door, name, body, [operation])
-        self._await("an answer", 2.0, lambda: operation.outcome is not Outcome.PENDING)
-
     def _probe_read(self, client: ItemClient, door: RouterLife, key: Key, *, strong: bool) -> None:
         operation = client.read(door, key, strong=strong)
-        self._await("an answer", 2.0, lambda: operation.outcome is not Outcome.PENDING)
+        self.wait_for("an answer", 2.0, lambda: operation.outcome is not Outcome.PENDING)
 
     def _await_ok(self, first: int) -> None:
         new = self.history.operations[first:]
-        self._await("answers", 2.0, lambda: all(each.outcome is not Outcome.PENDING for each in new))
+        self.wait_for("answers", 2.0, lambda: all(each.outcome is not Outcome.PENDING for each in new))
         for operation in new:
             if operation.outcome is not Outcome.OK:
                 raise Violation(f"all is well, and yet: {operation}")
@@ -582,10 +589,9 @@ class ClusterSimulation:
     def crash_many(self) -> None:
         region = self.random.choice(list(self.regions))
         scope = self.random.choice(("nodes", "region", "everything"))
-        for host in self.hosts:
+        for host in self.node_hosts if scope == "nodes" else self.hosts:
             if scope == "everything" or host.at.region == region:
-                if scope != "nodes" or isinstance(host, NodeHost):
-                    self.crash(host, self.random.uniform(0.0, 1.0))
+                self.crash(host, self.random.uniform(0.0, 1.0))
 
     def crash(self, host: NodeHost | RouterHost, down_seconds: float) -> None:
         process = host.life.process
@@ -739,6 +745,13 @@ class ClusterSimulation:
             if isinstance(host, NodeHost) and host.node._stopping and not host.life.process.busy:
                 self.crash(host, 0.05)
 
+    def digest(self) -> str:
+        """The same for the same run: what clients were told, and what stores ever held."""
+        stored = [(region, key, *made) for (region, key), made in self.made.items()]
+        return hashlib.sha256(
+            repr((self.history.digest(), self.network.messages, stored)).encode()
+        ).hexdigest()
+
     # ---- what is watched ----
 
     def stored(self, region: str, key: bytes, record: bytes | None, previous: bytes | None) -> None:
@@ -820,8 +833,6 @@ class ClusterSimulation:
             expected = {p.id for p in leading.directory.partitions.values() if host.at.name in p.replicas}
             if set(host.node.partitions) != expected:
                 yield f"{host.at.id} holds {sorted(host.node.partitions)}, not {sorted(expected)}"
-            if not host.node.engine.idle:
-                yield f"{host.at.id}: the engine is at work"
             for report in host.node.status().senders:
                 if report.lag_ms:
                     yield f"{host.at.id}: {report}"
@@ -913,7 +924,7 @@ class ClusterSimulation:
         for client in self.table_clients:
             for region in self.regions:
                 exists = self._table(region, client.name) is not None
-                if self.is_global or region == client._home:
+                if self.is_global or region == client.home:
                     check_table_lifecycle(client.operations, exists, client.name)
 
     def _check_control(self) -> None:
@@ -937,7 +948,7 @@ class ClusterSimulation:
                 lambda: None,
                 lambda _, answer: answers.append(answer["Table"]),  # noqa: B023
             )
-            self._await("a description", 2.0, lambda: bool(answers))  # noqa: B023
+            self.wait_for("a description", 2.0, lambda: bool(answers))  # noqa: B023
             told = (answers[0]["ItemCount"], answers[0]["TableSizeBytes"])
             if told != expected:
                 raise Violation(f"{region.name}: DescribeTable counts {told}, a scan {expected}")

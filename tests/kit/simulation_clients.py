@@ -99,7 +99,7 @@ class ItemClient:
         self.busy = True
         draw = random.random()
         if draw < 0.5:
-            self.write(door)
+            self._write_something(door)
         elif draw < 0.9:
             self.read(door, random.choice(self._keys.all), strong=random.random() < 0.6)
         elif draw < 0.96:
@@ -125,7 +125,7 @@ class ItemClient:
         )
         return ports.history.add(operation)
 
-    def write(self, door: Door) -> None:
+    def _write_something(self, door: Door) -> None:
         random = self._ports.random
         if self._keys.counters and random.random() < 0.2:
             key, kind = random.choice(self._keys.counters), "add"
@@ -133,11 +133,18 @@ class ItemClient:
             key = random.choice(self._keys.own + self._keys.shared)
             kind = random.choice(_WRITE_KINDS)
         expected = self._values.get(key, 0) if kind in ("put_if", "delete_if") else None
-        operation = self._begin(door, kind, key, random.choice((1, 1, 2, 5)), expected)
+        self.write(door, kind, key, random.choice((1, 1, 2, 5)), expected)
+
+    def write(
+        self, door: Door, kind: str, key: Key, amount: int = 1, expected: int | None = None
+    ) -> Operation:
+        """`amount`: what "add" adds; other writes put their operation's number."""
+        operation = self._begin(door, kind, key, amount, expected)
         if kind != "add":
             operation.argument = operation.number
         name, body = request_of(operation)
         self._send(door, name, body, [operation])
+        return operation
 
     def read(self, door: Door, key: Key, *, strong: bool) -> Operation:
         operation = self._begin(door, "get", key)
@@ -192,7 +199,7 @@ class TableClient:
         self.operations: list[tuple[str, Outcome]] = []
         self.answers: list[int] = []
         self._ports = ports
-        self._home = home
+        self.home = home
         self._regions = regions
         self._stopped = False
 
@@ -203,7 +210,7 @@ class TableClient:
         self._stopped = True
 
     def _later(self) -> None:
-        self._ports.loop.call_later(self._ports.random.uniform(0.1, 2.5), self._issue)
+        self._ports.loop.call_later(self._ports.random.uniform(0.01, 2.0), self._issue)
 
     def _issue(self) -> None:
         random = self._ports.random
@@ -211,7 +218,8 @@ class TableClient:
             self.busy = False
             return
         creates = random.random() < 0.55
-        door = self._ports.route(self._home if creates else random.choice(self._regions))
+        region = self.home if creates else random.choice(self._regions)
+        door = self._ports.route(region)
         if door is None:
             self._later()
             return
@@ -220,6 +228,8 @@ class TableClient:
         body = table_body(self.name) if creates else {"TableName": self.name}
         self.answers.append(0)
         operation = "CreateTable" if creates else "DeleteTable"
+        if region != self.home:
+            kind = "delete elsewhere"
         send(self._ports, door, operation, body, self._count, partial(self._concluded, kind))
 
     def _count(self) -> None:

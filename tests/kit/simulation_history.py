@@ -270,19 +270,24 @@ def check_winners(
 
 
 def check_table_lifecycle(operations: Iterable[tuple[str, Outcome]], exists: bool, name: str) -> None:
-    """Of one name, used by one client at a time: `operations` are ("create" or "delete", outcome) in order. An
-    operation of unknown fate may still take effect at any later time."""
+    """Of one name, used by one client at a time: `operations` are in order and each is "create" or "delete" in the
+    table's home region, or "delete elsewhere". That one ends the table which its region knows of, and that may
+    be the one before. An operation of unknown fate may still take effect at any later time."""
+    operations = list(operations)
     possible = {False}
     floating: set[bool] = set()
     for kind, outcome in operations:
         effect = kind == "create"
-        if outcome is Outcome.OK:
+        if outcome is Outcome.OK and kind != "delete elsewhere":
             possible = {effect} | floating
+        elif outcome is Outcome.OK:
+            possible.add(effect)
         elif outcome is not Outcome.FAILED:
             floating.add(effect)
             possible.add(effect)
     if exists not in possible:
-        raise Violation(f"table {name} {'exists' if exists else 'does not exist'}: {list(operations)}")
+        told = ", ".join(f"{kind} {outcome.name}" for kind, outcome in operations)
+        raise Violation(f"table {name} {'exists' if exists else 'does not exist'}: {told}")
 
 
 def check_coverage(ranges: Iterable[tuple[int, int]], name: str) -> None:
