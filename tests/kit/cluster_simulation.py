@@ -28,7 +28,7 @@ from kvorum.model.table import Table, TableStatus
 from kvorum.node.disk_guard import DiskGuard
 from kvorum.node.node import Node, NodePorts, NodeSettings
 from kvorum.node.store import Family, StoreError, StoreFullError
-from kvorum.replication.link import Link, Reply
+from kvorum.replication.link import Handler, Link, Reply
 from kvorum.replication.raft.core import Settings
 from kvorum.router.placement import Clocks
 from kvorum.router.region_door import RegionDoor
@@ -100,7 +100,9 @@ class Life:
         self.simulation = simulation
         self.name = f"{host.at.id}.{host.lives}"
         seed = f"{simulation.seed}/{self.name}"
-        self.process = SimulatedProcess(simulation.loop, host.at.id, host.lives, host.clock, Random(seed))
+        self.process = SimulatedProcess(  # type: ignore[abstract]  # what sockets need of a loop is left out
+            simulation.loop, host.at.id, host.lives, host.clock, Random(seed)
+        )
         self.process.on_clock_read = simulation.perhaps_pause_inside
 
     @property
@@ -110,7 +112,7 @@ class Life:
     def dial(
         self,
         target: Host,
-        handler: Callable[[Any, Reply | None, Link], None],
+        handler: Handler,
         on_up: Callable[[Any], None] = lambda _: None,
         on_down: Callable[[Any], None] = lambda _: None,
     ) -> Dialler:
@@ -118,7 +120,7 @@ class Life:
 
     def listen(
         self,
-        handler: Callable[[Any, Reply | None, Link], None],
+        handler: Handler,
         on_up: Callable[[Any], None] = lambda _: None,
         on_down: Callable[[Any], None] = lambda _: None,
     ) -> None:
@@ -430,6 +432,10 @@ class ClusterSimulation:
 
     # ---- the run ----
 
+    @property
+    def everybody(self) -> list[ItemClient | TableClient]:
+        return [*self.clients, *self.table_clients]
+
     def run(self) -> None:
         """The whole of it; raises Violation."""
         with self.watched():
@@ -437,10 +443,9 @@ class ClusterSimulation:
             self._storm()
             self._heal()
             self.wait(1.0)
-            for client in (*self.clients, *self.table_clients):
+            for client in self.everybody:
                 client.stop()
-            everybody = (*self.clients, *self.table_clients)
-            self.wait_for("answers", 15.0, lambda: not any(client.busy for client in everybody))
+            self.wait_for("answers", 15.0, lambda: not any(client.busy for client in self.everybody))
             self.wait_for("settling", SETTLE_SECONDS_MAX, lambda: self.unsettled() is None)
             self._work_again()
             self.wait_for("settling again", 10.0, lambda: self.unsettled() is None)
@@ -472,7 +477,7 @@ class ClusterSimulation:
         self._create_tables()
 
     def _storm(self) -> None:
-        for client in (*self.clients, *self.table_clients):
+        for client in self.everybody:
             client.start()
         self.is_faulty = True
         self.loop.call_later(self.random.uniform(0.1, 1.0), self._fault)
@@ -507,8 +512,9 @@ class ClusterSimulation:
             raise Violation(f"all is well, and yet no table could be made: {answers}")
 
     def _create_tables(self) -> None:
-        for table, region in {keys.table: region for region, keys in reversed(self.keys.items())}.items():
-            self.create_table(table, region)
+        first_users = {keys.table: region for region, keys in reversed(self.keys.items())}
+        for name, region in first_users.items():
+            self.create_table(name, region)
         self.wait_for("active tables", READY_SECONDS_MAX, self._tables_active)
         self.key_bytes: dict[Key, bytes] = {}
         for region, keys in self.keys.items():
@@ -922,9 +928,9 @@ class ClusterSimulation:
         self._check_answers()
         self._check_items(final)
         for client in self.table_clients:
-            for region in self.regions:
-                exists = self._table(region, client.name) is not None
-                if self.is_global or region == client.home:
+            for name in self.regions:
+                exists = self._table(name, client.name) is not None
+                if self.is_global or name == client.home:
                     check_table_lifecycle(client.operations, exists, client.name)
 
     def _check_control(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from kvorum.control.messages import ReadItem
 from kvorum.node import partition as partition_module
+from kvorum.node.commands import encode
 from kvorum.node.control_group import ControlService
 from kvorum.node.partition import Partition
 from kvorum.node.replica import Replica
@@ -46,7 +47,7 @@ def reads_without_a_lease(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_the_overlay(patch: pytest.MonkeyPatch) -> None:
     def propose(partition: Partition, command: Any, done: Any) -> None:
-        partition.replica.propose(partition_module.encode(command), command, done)
+        partition.replica.propose(encode(command), command, done)
 
     patch.setattr(Partition, "_propose", propose)
 

@@ -26,7 +26,7 @@ BROKEN_ONCE = (
 
 one = os.environ.get("SIM_SEED")
 first = int(one or os.environ.get("SIM_SEED_FIRST", "0"))
-count = 1 if one else int(os.environ.get("SIM_SEEDS", "60"))
+count = 1 if one else int(os.environ.get("SIM_SEEDS", "30"))
 
 
 @pytest.mark.parametrize("start", range(first, first + count, CHUNK))
