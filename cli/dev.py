@@ -119,7 +119,7 @@ async def _serve(options: DevOptions, topology: Topology, stores: list[Store]) -
         router = build_router(topology, entry, entry.routers[0], links, scope, metrics.render)
         expose_node(scope, host, store)
         expose_router(scope, router)
-        door = RegionDoor(router.directory, router.placement.merge, router.placement.propose)
+        door = RegionDoor(router.directory, router.placement.merge, router.placement.propose_from_peer)
         regions[entry.name] = _Region(entry.name, host, router, door, links, peers)
     _join(regions)
     for entry in topology.regions:

@@ -129,7 +129,7 @@ async def _router(topology: Topology, region: RegionEntry, entry: RouterEntry, s
     dial = Dialler(loop, region.name, entry.name, "router", router.handle)
     for node in region.nodes:
         links[node.name] = dial(node.wire, region.name, node.name, router.connected)
-    door = RegionDoor(router.directory, router.placement.merge, router.placement.propose)
+    door = RegionDoor(router.directory, router.placement.merge, router.placement.propose_from_peer)
     server = WireServer(
         codec(),
         hello(region.name, entry.name, "router"),

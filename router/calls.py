@@ -97,3 +97,8 @@ class Cluster(Protocol):
         """Until the directory says ACTIVE (or the time is up): CreateTable answers after it, so that a
         waiter's first DescribeTable finds the table ready."""
         ...
+
+    async def wait_told(self, global_id: str, timeout_seconds: float) -> bool:
+        """Until every peer region has carried out what it must know of the global table's birth or end (or the
+        time is up: a region that is cut off hears of it later)."""
+        ...

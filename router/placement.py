@@ -358,6 +358,25 @@ class Placement:
         table = self._directory.tables_by_id.get(table_id)
         return table is not None and table.status is TableStatus.ACTIVE
 
+    async def wait_told(self, global_id: str, timeout_seconds: float) -> bool:
+        def told() -> bool:
+            return all(
+                operation.command.global_id != global_id
+                for operation in self._directory.peer_operations.values()
+                if isinstance(operation.command, CreateTable | DeleteTable)
+            )
+
+        return await self._until(told, timeout_seconds)
+
+    async def propose_from_peer(self, command: Command) -> Proposed:
+        """A peer region's command. A table's birth is answered when the table is ready here."""
+        proposed = await self.propose(command)
+        if isinstance(command, CreateTable):
+            table = self._directory.tables_by_global_id.get(command.global_id)
+            if table is not None:
+                await self.wait_active(table.id, self.limits.strong_attempt_seconds)
+        return proposed
+
     async def wait_directory(self) -> None:
         """Until the first directory has come; ServiceUnavailable after a request's time."""
         if not await self._until(lambda: self._directory.version >= 0, self.limits.request_seconds):

@@ -15,7 +15,12 @@ from kvorum.model.throughput import check_units
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members, table_settings, tags
 from kvorum.router.operations.table_settings import INVALID
-from kvorum.router.operations.tables import described_empty, existing_table, refuse_unserved
+from kvorum.router.operations.tables import (
+    TOLD_TIMEOUT_SECONDS,
+    described_empty,
+    existing_table,
+    refuse_unserved,
+)
 from kvorum.router.shapes import Flag, ListOf, Request, Structure, Text, required, required_parameter
 
 READY_TIMEOUT_SECONDS = 10.0
@@ -96,6 +101,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     )
     table = existing_table(name, cluster)
     await cluster.wait_active(table.id, READY_TIMEOUT_SECONDS)
+    if table.global_id:
+        await cluster.wait_told(table.global_id, TOLD_TIMEOUT_SECONDS)
     return described_empty(table, cluster, TableStatus.CREATING)
 
 

@@ -10,7 +10,7 @@ from kvorum.model import errors
 from kvorum.model.table import TableStatus
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import members
-from kvorum.router.operations.tables import described_empty, existing_table
+from kvorum.router.operations.tables import TOLD_TIMEOUT_SECONDS, described_empty, existing_table
 from kvorum.router.shapes import Request, Structure, required_parameter
 
 REQUEST = Request(Structure("DeleteTableInput", {"TableName": required_parameter(members.TABLE)}))
@@ -24,4 +24,6 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     if table.definition.get("DeletionProtectionEnabled"):
         raise errors.deletion_protected()
     await cluster.propose(DeleteTable(name=table.name))
+    if table.global_id:
+        await cluster.wait_told(table.global_id, TOLD_TIMEOUT_SECONDS)
     return described_empty(table, cluster, TableStatus.DELETING)

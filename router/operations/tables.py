@@ -12,6 +12,10 @@ from kvorum.router.calls import Cluster
 from kvorum.router.describe import Description, describe
 from kvorum.router.operations.arguments import IN_USE, table_name
 
+TOLD_TIMEOUT_SECONDS = 1.0
+"""A global table's birth or end is answered when the peer regions know of it, so that a program may go on in any
+region; a region that cannot be reached holds it up for no longer than this."""
+
 
 def existing_table(text: str, cluster: Cluster) -> Table:
     """The table by its name or ARN, whatever its status. Raises ResourceNotFoundException."""
