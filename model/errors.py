@@ -108,6 +108,11 @@ def conditional_check_failed(item: Any | None = None) -> ApiError:
     )
 
 
+def duplicate_item() -> ApiError:
+    """What PartiQL's INSERT says of a key that is taken."""
+    return ApiError(_DYNAMODB + "DuplicateItemException", "Duplicate primary key exists in table")
+
+
 def throttled(message: str = "Rate of requests exceeds the allowed throughput.") -> ApiError:
     """A bounded queue is full: nothing happened; back off and try again."""
     return ApiError(_VALIDATE.replace("validate", "availability") + "ThrottlingException", message)

@@ -1,0 +1,326 @@
+"""What a WHERE clause says about a table's primary key: the one item that a statement writes, or the intervals of
+keys that a SELECT has to read.
+
+A SELECT is split as AWS splits it: an equality of the partition key makes a query, IN and OR make several, a
+condition that leaves any branch without a partition key makes a scan. What is read is always a superset of what
+matches; the whole condition is then asked of every item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cmp_to_key
+from itertools import pairwise
+
+from kvorum.model import keys
+from kvorum.model.errors import ApiError, validation
+from kvorum.model.expressions.nodes import (
+    And,
+    Between,
+    Call,
+    Comparison,
+    Condition,
+    In,
+    Operand,
+    Or,
+    Path,
+    Value,
+)
+from kvorum.model.expressions.types import order as order_of
+from kvorum.model.limits import DECOMPOSED_READS_MAX
+from kvorum.model.partiql.faults import NO_KEY
+from kvorum.model.partiql.nodes import Order
+from kvorum.model.requests import AttributeValue, Item
+from kvorum.model.table import KeyPart, KeySchema
+
+Values = Mapping[str, AttributeValue]
+
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A condition on one key attribute, in the words of keys.range_bounds."""
+
+    part: KeyPart
+    operator: str
+    operands: tuple[AttributeValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Keys lower <= key < upper under one partition key's value. `item`: the key when it can be only one."""
+
+    hash_value: AttributeValue
+    lower: bytes
+    upper: bytes
+    item: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`intervals`: disjoint, in the order of reading; None for the whole table. `reverse`: each of them from its
+    end. `complete`: what they hold is all that matches, the condition need not be asked again. `names_keys`: it
+    says nothing but which keys there are."""
+
+    intervals: tuple[Interval, ...] | None
+    reverse: bool = False
+    complete: bool = False
+    names_keys: bool = False
+
+    @property
+    def item(self) -> bytes | None:
+        """The key when it can be only one item."""
+        if self.intervals is None or len(self.intervals) != 1:
+            return None
+        return self.intervals[0].item
+
+
+# ---- writes -----------------------------------------------------------------------------------------------
+
+
+def written_key(
+    condition: Condition | None, schema: KeySchema, values: Values
+) -> tuple[Item, Condition | None]:
+    """The key that an UPDATE or a DELETE names, and what else must hold. Raises ValidationException unless it is
+    exactly one."""
+    key: Item = {}
+    others: list[Condition] = []
+    for conjunct in _conjuncts(condition):
+        clause = _clause(conjunct, schema, values) if isinstance(conjunct, Comparison) else None
+        if clause is None or clause.operator != "=":
+            others.append(conjunct)
+            continue
+        name, value = clause.part.name, clause.operands[0]
+        if key.setdefault(name, value) != value:
+            raise validation(
+                f"Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
+            )
+    if any(part.name not in key for part in _parts(schema)):
+        raise validation(NO_KEY)
+    ordered = {part.name: key[part.name] for part in _parts(schema)}
+    if not others:
+        return ordered, None
+    return ordered, others[0] if len(others) == 1 else And(tuple(others))
+
+
+# ---- reads ------------------------------------------------------------------------------------------------
+
+
+def reading(
+    condition: Condition | None, order: tuple[Order, ...], schema: KeySchema, values: Values
+) -> Reading:
+    """Raises ValidationException for conditions on keys that AWS does not split, and for an order that the keys do
+    not have."""
+    fixed = condition is not None and _fixes_hash(condition, schema, values)
+    _check_order(condition, order, schema, fixed=fixed)
+    if condition is None or not fixed:
+        return Reading(None, complete=condition is None)
+    intervals = [_interval(branch, schema) for branch in _branches(condition, schema, values)]
+    descending = {term.attribute: term.descending for term in order}
+    range_name = schema.range.name if schema.range is not None else None
+    # Without the sort key in ORDER BY, AWS reads each partition key's items backwards.
+    reverse = bool(order) and descending.get(range_name or "", True)
+    return Reading(
+        tuple(_ordered(intervals, descending, schema, reverse=reverse)),
+        reverse,
+        _is_all_about_keys(condition, schema, values),
+        _names_keys(condition, schema, values),
+    )
+
+
+def _check_order(
+    condition: Condition | None, order: tuple[Order, ...], schema: KeySchema, *, fixed: bool
+) -> None:
+    if not order:
+        return
+    if condition is None:
+        raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+    names = [part.name for part in _parts(schema)]
+    for term in order:
+        if term.attribute not in names:
+            raise validation(f"Attribute {term.attribute} in ORDER BY clause must be part of the primary key")
+    if not fixed:
+        raise validation(
+            "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause."
+        )
+
+
+def _ordered(
+    intervals: list[Interval], descending: Mapping[str, bool], schema: KeySchema, *, reverse: bool
+) -> list[Interval]:
+    """By partition key (as ORDER BY asks, else as written), then by sort key. Raises ValidationException when two
+    overlap."""
+    by_hash: dict[bytes, list[Interval]] = {}
+    for interval in intervals:
+        by_hash.setdefault(keys.hash_prefix(schema, interval.hash_value), []).append(interval)
+    for group in by_hash.values():
+        group.sort(key=lambda interval: interval.lower)
+        for one, two in pairwise(group):
+            if two.lower < one.upper:
+                raise validation("Overlapping conditions with range keys are not supported in where clause")
+        if reverse:
+            group.reverse()
+    prefixes = list(by_hash)
+    backwards = descending.get(schema.hash.name)
+    if backwards is not None:
+        by_value = cmp_to_key(_compare)
+        prefixes.sort(key=lambda prefix: by_value(by_hash[prefix][0].hash_value), reverse=backwards)
+    elif descending and len(prefixes) > 1:
+        raise validation(
+            "Must have hash key in ORDER BY clause when more than one hash key condition "
+            "specified in WHERE clause."
+        )
+    return [interval for prefix in prefixes for interval in by_hash[prefix]]
+
+
+def _compare(one: AttributeValue, two: AttributeValue) -> int:
+    sign = order_of(one, two)
+    assert sign is not None, "partition keys of one table"
+    return sign
+
+
+def _fixes_hash(condition: Condition, schema: KeySchema, values: Values) -> bool:
+    """Whether every way to satisfy the condition needs one of a few partition keys."""
+    match condition:
+        case And():
+            return any(_fixes_hash(each, schema, values) for each in condition.conditions)
+        case Or():
+            return all(_fixes_hash(each, schema, values) for each in condition.conditions)
+        case _:
+            return any(
+                clause.part is schema.hash and clause.operator == "="
+                for clause in _alternatives(condition, schema, values)
+            )
+
+
+Branch = tuple[_Clause, ...]
+"""Clauses that hold together."""
+
+
+def _branches(condition: Condition, schema: KeySchema, values: Values) -> list[Branch]:
+    """The condition's ways to be satisfied, as far as they differ in keys."""
+    branches: list[Branch]
+    match condition:
+        case Or():
+            branches = [branch for each in condition.conditions for branch in _branches(each, schema, values)]
+            if not any(branches):
+                branches = [()]  # about other attributes alone
+        case And():
+            branches = [()]
+            for each in condition.conditions:
+                added = _branches(each, schema, values)
+                if len(branches) * len(added) > DECOMPOSED_READS_MAX:
+                    raise _too_many_reads()
+                branches = [one + two for one in branches for two in added]
+        case _:
+            branches = [(clause,) for clause in _alternatives(condition, schema, values)] or [()]
+    if len(branches) > DECOMPOSED_READS_MAX:
+        raise _too_many_reads()
+    return branches
+
+
+def _too_many_reads() -> ApiError:
+    return validation("Too many decomposed read operations for a given query.")
+
+
+def _interval(branch: Branch, schema: KeySchema) -> Interval:
+    """What of the keys satisfies all clauses. Lower is upper when nothing can."""
+    for clause in branch:
+        if any(clause.part.kind not in operand for operand in clause.operands):
+            raise validation(
+                "Key attribute's data type should match its data type in table's schema: "
+                f"Key {clause.part.name}"
+            )
+    hash_values = [
+        clause.operands[0] for clause in branch if clause.part is schema.hash and clause.operator == "="
+    ]
+    hash_value = hash_values[0]
+    lower, upper = keys.range_bounds(schema, hash_value, "", [])
+    exact = schema.range is None
+    for clause in branch:
+        if clause.part is schema.range:
+            begin, end = keys.range_bounds(schema, hash_value, clause.operator, list(clause.operands))
+            lower, upper = max(lower, begin), min(upper, end)
+            exact |= clause.operator == "="
+    if any(value != hash_value for value in hash_values) or lower > upper:
+        upper = lower
+    if exact and lower < upper:
+        # A hash prefix alone is the key of a table without a sort key.
+        return Interval(hash_value, lower, upper, lower)
+    return Interval(hash_value, lower, upper, None)
+
+
+def _is_all_about_keys(condition: Condition, schema: KeySchema, values: Values) -> bool:
+    if isinstance(condition, And | Or):
+        return all(_is_all_about_keys(each, schema, values) for each in condition.conditions)
+    return bool(_alternatives(condition, schema, values))
+
+
+def _names_keys(condition: Condition, schema: KeySchema, values: Values) -> bool:
+    for conjunct in _conjuncts(condition):
+        found = [] if isinstance(conjunct, Or) else _alternatives(conjunct, schema, values)
+        if len(found) != 1 or found[0].operator != "=":
+            return False
+    return True
+
+
+# ---- conditions on one key attribute ------------------------------------------------------------------------
+
+
+def _conjuncts(condition: Condition | None) -> Iterable[Condition]:
+    if condition is None:
+        return ()
+    if isinstance(condition, And):
+        return [conjunct for each in condition.conditions for conjunct in _conjuncts(each)]
+    return (condition,)
+
+
+def _alternatives(condition: Condition, schema: KeySchema, values: Values) -> list[_Clause]:
+    """The clauses of which one must hold; none for a condition that says nothing about where a key lies."""
+    if isinstance(condition, In):
+        part = _part(condition.operand, schema)
+        if part is None or not all(isinstance(choice, Value) for choice in condition.choices):
+            return []
+        return [_Clause(part, "=", _values_of((choice,), values)) for choice in condition.choices]
+    clause = _clause(condition, schema, values)
+    return [] if clause is None else [clause]
+
+
+def _clause(condition: Condition, schema: KeySchema, values: Values) -> _Clause | None:
+    operands: tuple[Operand, ...]
+    match condition:
+        case Comparison(operator, left, right) if operator in _MIRRORED:
+            if isinstance(left, Value):
+                operator, left, right = _MIRRORED[operator], right, left
+            subject, operands = left, (right,)
+        case Between(subject, lower, upper):
+            operator, operands = "BETWEEN", (lower, upper)
+        case Call("begins_with", arguments):
+            if len(arguments) != 2:
+                return None
+            subject, *rest = arguments
+            operator, operands = "begins_with", tuple(rest)
+        case _:
+            return None
+    part = _part(subject, schema)
+    if part is None or not all(isinstance(operand, Value) for operand in operands):
+        return None
+    if part is schema.hash and operator != "=":
+        return None
+    return _Clause(part, operator, _values_of(operands, values))
+
+
+def _part(operand: Operand, schema: KeySchema) -> KeyPart | None:
+    if not isinstance(operand, Path) or len(operand.steps) != 1:
+        return None
+    return next((part for part in _parts(schema) if part.name == operand.steps[0]), None)
+
+
+def _values_of(operands: Iterable[Operand], values: Values) -> tuple[AttributeValue, ...]:
+    return tuple(values[operand.name] for operand in operands if isinstance(operand, Value))
+
+
+def _parts(schema: KeySchema) -> tuple[KeyPart, ...]:
+    return (schema.hash,) if schema.range is None else (schema.hash, schema.range)
