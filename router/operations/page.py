@@ -169,7 +169,7 @@ async def render(table: Table, page: Page, selection: Selection) -> bytes:
         count = scanned
         items = [] if selection.count_only else list(map(record.json_of, page.records))
     else:
-        count, items = await _select(page.records, selection)
+        count, items = await select(page.records, selection)
     parts: list[bytes] = []
     if not selection.count_only:
         parts.append(b'"Items":[' + b",".join(items) + b"]")
@@ -183,7 +183,7 @@ async def render(table: Table, page: Page, selection: Selection) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
-async def _select(records: list[bytes], selection: Selection) -> tuple[int, list[bytes]]:
+async def select(records: list[bytes], selection: Selection) -> tuple[int, list[bytes]]:
     """How many items the filter keeps, and their JSON unless they are only counted."""
     condition, kept = selection.filter, selection.projection
     count = 0

@@ -9,6 +9,7 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import RecordAnswer, WriteAnswer
 from kvorum.router.calls import Body, Cluster, ReadCall, WriteCall
 from kvorum.router.operations import (
+    batch_execute_statement,
     batch_get_item,
     batch_write_item,
     create_table,
@@ -19,6 +20,7 @@ from kvorum.router.operations import (
     describe_limits,
     describe_table,
     describe_time_to_live,
+    execute_statement,
     get_item,
     list_tables,
     list_tags_of_resource,
@@ -57,6 +59,7 @@ WRITES: dict[str, WriteOperation] = {
     "DeleteItem": delete_item,
 }
 COMPOUND: dict[str, CompoundOperation] = {
+    "BatchExecuteStatement": batch_execute_statement.run,
     "BatchGetItem": batch_get_item.run,
     "BatchWriteItem": batch_write_item.run,
     "CreateTable": create_table.run,
@@ -66,6 +69,7 @@ COMPOUND: dict[str, CompoundOperation] = {
     "DescribeLimits": describe_limits.run,
     "DescribeTable": describe_table.run,
     "DescribeTimeToLive": describe_time_to_live.run,
+    "ExecuteStatement": execute_statement.run,
     "ListTables": list_tables.run,
     "ListTagsOfResource": list_tags_of_resource.run,
     "Query": query.run,

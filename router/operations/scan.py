@@ -68,7 +68,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
             "Please use ExclusiveStartKey with correct Segment. "
             f"TotalSegments: {segments} Segment: {segment}"
         )
-    ranges = _ranges(cluster, table, lower, upper, after)
+    ranges = ranges_of(cluster, table, lower, upper, after)
     found = await page.read_page(
         cluster, ranges, reverse=False, strong=selection.strong, items_max=body.get("Limit", 0)
     )
@@ -104,7 +104,7 @@ def _segment_tokens(segment: int, segments: int) -> tuple[int, int]:
     return keys.TOKENS * segment // segments, keys.TOKENS * (segment + 1) // segments - 1
 
 
-def _ranges(cluster: Cluster, table: Table, lower: int, upper: int, after: bytes | None) -> Iterator[Range]:
+def ranges_of(cluster: Cluster, table: Table, lower: int, upper: int, after: bytes | None) -> Iterator[Range]:
     """What of each partition lies in the tokens lower..upper and behind the key `after`."""
     for partition in cluster.directory.partitions_of(table.id):
         first, last = max(lower, partition.lower), min(upper, partition.upper)

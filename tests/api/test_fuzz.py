@@ -95,6 +95,14 @@ _TEXTS = {
     "AttributesToGet": ("pk", "a", "b"),
     "ExpressionAttributeNames": ("pk", "a", "c"),
     "ExclusiveStartTableName": (_NEW, _THINGS),
+    "Statement": (
+        f'SELECT * FROM "{_THINGS}" WHERE pk = ? AND sk > ?',
+        f"SELECT a.b[0], c FROM \"{_THINGS}\" WHERE pk IN ['a', ?] OR size(a) > 1 ORDER BY pk DESC",
+        f"INSERT INTO \"{_THINGS}\" VALUE {{'pk': ?, 'sk': 1, 'a': [<<1, 2>>]}}",
+        f"UPDATE \"{_THINGS}\" SET a = ? REMOVE b[0] WHERE pk = 'a' AND sk = 1 RETURNING MODIFIED NEW *",
+        f'DELETE FROM "{_THINGS}" WHERE pk = ? AND sk = ? AND a IS NOT MISSING',
+        "SELECT",
+    ),
     "ResourceArn": (f"arn:aws:dynamodb:us-east-1:123456789012:table/{_THINGS}", "arn:a:b:c:d:e/f", "x"),
 }
 _ATTRIBUTES = ("a", "b", "pk")

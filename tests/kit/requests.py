@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from kvorum.router.operations import (
+    batch_execute_statement,
     batch_get_item,
     batch_write_item,
     create_table,
@@ -20,6 +21,7 @@ from kvorum.router.operations import (
     describe_limits,
     describe_table,
     describe_time_to_live,
+    execute_statement,
     get_item,
     list_tables,
     list_tags_of_resource,
@@ -46,6 +48,7 @@ from kvorum.router.shapes import (
 )
 
 REQUESTS: dict[str, Request] = {
+    "BatchExecuteStatement": batch_execute_statement.REQUEST,
     "BatchGetItem": batch_get_item.REQUEST,
     "BatchWriteItem": batch_write_item.REQUEST,
     "CreateTable": create_table.REQUEST,
@@ -56,6 +59,7 @@ REQUESTS: dict[str, Request] = {
     "DescribeLimits": describe_limits.REQUEST,
     "DescribeTable": describe_table.REQUEST,
     "DescribeTimeToLive": describe_time_to_live.REQUEST,
+    "ExecuteStatement": execute_statement.REQUEST,
     "GetItem": get_item.REQUEST,
     "ListTables": list_tables.REQUEST,
     "ListTagsOfResource": list_tags_of_resource.REQUEST,

@@ -39,6 +39,14 @@ _TEXTS = {
     "AttributesToGet": ("pk", "a", "b"),
     "ExpressionAttributeNames": ("pk", "a", "c"),
     "ExclusiveStartTableName": ("New", "Things"),
+    "Statement": (
+        'SELECT * FROM "Things" WHERE pk = ?',
+        "SELECT a FROM Things WHERE pk IN ['a', ?] AND sk > 'a' ORDER BY pk DESC",
+        "INSERT INTO Things VALUE {'pk': ?, 'sk': 'c'}",
+        "UPDATE Things SET a = a + ? WHERE pk = 'a' AND sk = 'a' RETURNING ALL NEW *",
+        "DELETE FROM Things WHERE pk = 'a' AND sk = ?",
+        "SELECT",
+    ),
     "ResourceArn": ("arn:aws:dynamodb:eu-test-1:123456789012:table/Things", "arn:a:b:c:d:e/f", "x"),
 }
 _NAMES = {"ExpressionAttributeNames": ("#n", "#m"), "RequestItems": ("Things", "Things", "Absent")}

@@ -1,0 +1,43 @@
+"""What ExecuteStatement and BatchExecuteStatement have in common: a statement with its parameters, and writing."""
+
+from __future__ import annotations
+
+from kvorum.control.messages import WriteAnswer
+from kvorum.model import errors, partiql, values
+from kvorum.model.limits import STATEMENT_CHARACTERS_MAX
+from kvorum.model.partiql import Bound
+from kvorum.model.requests import Write
+from kvorum.model.table import Table
+from kvorum.router.calls import Body, Cluster
+from kvorum.router.operations import members, writing
+from kvorum.router.shapes import ATTRIBUTE_VALUE, Flag, ListOf, Member, Shape, Text, required
+
+STATEMENT: dict[str, Shape | Member] = {
+    "Statement": required(Text(1, STATEMENT_CHARACTERS_MAX)),
+    "Parameters": ListOf(ATTRIBUTE_VALUE, 1),
+    "ConsistentRead": Flag(),
+    "ReturnValuesOnConditionCheckFailure": members.RETURN_VALUES_ON_FAILURE,
+}
+"""Of a request, and of each statement of a batch."""
+
+
+def read(asked: Body) -> Bound:
+    """`asked`: a request, or one of a batch, whose shape is right. Raises ValidationException; for a parameter
+    before anyone looks at the statement."""
+    parameters = [values.read_value(parameter) for parameter in asked.get("Parameters", ())]
+    return partiql.bind(asked["Statement"], parameters)
+
+
+def write_of(bound: Bound, table: Table, asked: Body) -> Write:
+    """What a statement that is not a SELECT writes. Raises ValidationException."""
+    return partiql.write_of(bound, table.keys, return_old_on_failure=writing.wants_old_on_failure(asked))
+
+
+async def carry_out(cluster: Cluster, table: Table, bound: Bound, write: Write) -> WriteAnswer:
+    """Raises ApiError in PartiQL's words: an INSERT's only condition is that there is no such item."""
+    try:
+        return await cluster.write(table, write)
+    except errors.ApiError as error:
+        if isinstance(bound.body, partiql.Insert) and error.code == "ConditionalCheckFailedException":
+            raise errors.duplicate_item() from None
+        raise
