@@ -737,7 +737,9 @@ class ClusterSimulation:
             self.loop.call_later(self.random.uniform(0.0, 1.0), self._crash_life, host, life)
 
     def _crash_life(self, host: NodeHost, life: NodeLife) -> None:
-        if host.life is life:
+        if life.process.busy:
+            self.loop.call_later(0.1, self._crash_life, host, life)
+        elif host.life is life:
             self.crash(host, 0.05)
 
     def _heal(self) -> None:
@@ -747,9 +749,6 @@ class ClusterSimulation:
         for host in self.hosts:
             self._restart(host)
             self._resume(host.life.process)
-            # A node that was asked to hand over takes no more part in that: its process would have ended.
-            if isinstance(host, NodeHost) and host.node._stopping and not host.life.process.busy:
-                self.crash(host, 0.05)
 
     def digest(self) -> str:
         """The same for the same run: what clients were told, and what stores ever held."""
