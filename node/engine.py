@@ -199,7 +199,7 @@ class Engine:
                 # Its own disk decides alone: entry and effect share this batch, and are answered (and shown to
                 # readers) together, once it is synced.
                 core.persisted(taken[-1].ready.number)
-                if core.has_ready():
+                while core.has_ready():
                     self._take(replica, batch, taken)
         return taken
 

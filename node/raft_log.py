@@ -119,6 +119,12 @@ class RaftLog:
         self._base_index, self._base_term = index, term
         batch.put(Family.META, b"raft/base/" + self._group, _PAIR.pack(index, term))
 
+    def skip_to(self, index: int, term: int, batch: Batch) -> None:
+        """The log is empty behind this entry, which was applied in the same batch: for a replica without peers
+        nobody will ever ask for it."""
+        self._base_index, self._base_term, self._last_index = index, term, index
+        batch.put(Family.META, b"raft/base/" + self._group, _PAIR.pack(index, term))
+
     def erase(self, batch: Batch) -> None:
         """The group is gone from this node for good."""
         batch.delete_range(Family.LOG, self._group, self._group + b"\xff" * 9)

@@ -146,7 +146,7 @@ class Replica:
 
     def write_ready(self, ready: Ready, batch: Batch) -> list[Result]:
         """Put everything of `ready` into the batch; returns what is to be settled."""
-        if ready.entries:
+        if ready.entries and not self.alone:
             self.log.append(ready.entries, batch)
         if ready.hard_state is not None:
             self.log.save_hard_state(ready.hard_state, batch)
@@ -159,7 +159,10 @@ class Replica:
         if not committed:
             return []
         results = [(entry.index, self._apply(entry, batch)) for entry in committed]
-        self.machine.checkpoint(committed[-1].index, batch)
+        last = committed[-1]
+        self.machine.checkpoint(last.index, batch)
+        if self.alone:  # entries and effects share the batch, so there is nothing to read a log back for
+            self.log.skip_to(last.index, last.term, batch)
         return results
 
     def settle(self, results: list[Result]) -> None:
@@ -177,7 +180,10 @@ class Replica:
     def after_write(self, ready: Ready) -> None:
         """The batch is in the store."""
         if ready.committed:
-            self.core.applied_to(ready.committed[-1].index)
+            index = ready.committed[-1].index
+            self.core.applied_to(index)
+            if self.alone:
+                self.core.compacted_to(index)
         for context, _ in ready.reads:
             self._reads.pop(context)(True)
         for context in ready.reads_refused:
