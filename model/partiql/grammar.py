@@ -30,96 +30,29 @@ from kvorum.model.expressions import nodes as expressions
 from kvorum.model.expressions.nodes import (
     Action,
     AddAction,
-    And,
     Arithmetic,
-    Between,
-    Call,
-    Comparison,
-    Condition,
     DeleteAction,
-    In,
-    Not,
-    Operand,
-    Or,
     Path,
     RemoveAction,
     Section,
     SetAction,
-    Step,
     Value,
 )
 from kvorum.model.expressions.types import SET_TYPES
 from kvorum.model.partiql import literals
+from kvorum.model.partiql.conditions import ConditionReader
 from kvorum.model.partiql.faults import LEFT_OVER, not_well_formed
-from kvorum.model.partiql.nodes import (
-    Column,
-    Delete,
-    Insert,
-    Order,
-    Select,
-    Source,
-    Statement,
-    Update,
-    parameter_placeholder,
-)
-from kvorum.model.partiql.tokens import KEYWORDS, OPERATORS, Token, TokenKind, place_of, tokens_of
-from kvorum.model.requests import AttributeValue, ReturnValues
+from kvorum.model.partiql.nodes import Column, Delete, Insert, Order, Select, Source, Statement, Update
+from kvorum.model.partiql.tokens import TokenKind, place_of
+from kvorum.model.requests import ReturnValues
 from kvorum.model.values import type_of
 
-# A statement of 8 KB makes about 200 KB of nodes, an ordinary one 3 KB.
-CACHED_STATEMENTS = 512
+# A statement of 8 KB makes up to 800 KB of nodes and literals, an ordinary one less than 2 KB.
+CACHED_STATEMENTS = 256
 
-# Keeps the parser inside Python's stack; a condition of such a depth has no other use.
-_DEPTH_MAX = 64
-
-_COMPARATORS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_OPERAND_FUNCTIONS = frozenset({"size"})
 _SET_FUNCTIONS: dict[str, type[AddAction | DeleteAction]] = {"set_add": AddAction, "set_delete": DeleteAction}
 _SECTIONS = {SetAction: "SET", RemoveAction: "REMOVE", AddAction: "ADD", DeleteAction: "DELETE"}
 _UNSUPPORTED_CLAUSES = frozenset({"GROUP", "HAVING", "LIMIT", "OFFSET"})
-
-_TYPES = {
-    "NULL": "NULL",
-    "BOOLEAN": "BOOL",
-    "BOOL": "BOOL",
-    "BLOB": "B",
-    "STRING": "S",
-    "NUMERIC": "N",
-    "STRUCT": "M",
-    "TUPLE": "M",
-    "LIST": "L",
-}
-"""What IS can ask for, as attribute_type's names; MISSING is no type."""
-
-_UNSUPPORTED_TYPES = frozenset(
-    {
-        "ANY",
-        "BAG",
-        "CHAR",
-        "CHARACTER",
-        "CLOB",
-        "DATE",
-        "DECIMAL",
-        "DOUBLE",
-        "FLOAT",
-        "INT",
-        "INT2",
-        "INT4",
-        "INT8",
-        "INTEGER",
-        "INTEGER2",
-        "INTEGER4",
-        "INTEGER8",
-        "REAL",
-        "SEXP",
-        "SMALLINT",
-        "SYMBOL",
-        "TIME",
-        "TIMESTAMP",
-        "VARCHAR",
-    }
-)
-"""Types of PartiQL that DynamoDB has no values of."""
 
 _RETURNS = {
     ("ALL", "OLD"): ReturnValues.ALL_OLD,
@@ -132,20 +65,11 @@ _RETURNS = {
 @lru_cache(CACHED_STATEMENTS)
 def parse(text: str) -> Statement:
     """Raises ValidationException in AWS's words."""
-    return _Parser(text).statement()
+    return _StatementReader(text).statement()
 
 
-class _Parser:
+class _StatementReader(ConditionReader):
     """Reads one statement once."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = tokens_of(text)
-        self._position = 0
-        self._token = self._tokens[0]
-        self._depth = 0
-        self._literals: dict[str, AttributeValue] = {}
-        self._parameters = 0
 
     def statement(self) -> Statement:
         body: Select | Insert | Update | Delete
@@ -395,357 +319,6 @@ class _Parser:
             return self._no_term()
         place = place_of(self._text, self._token.start, self._token.end)
         return validation(f"Unsupported clause: {clause} at {place}")
-
-    # ---- conditions
-
-    def _where(self) -> Condition | None:
-        return self._condition() if self._accept("WHERE") else None
-
-    def _condition(self) -> Condition:
-        found = self._disjunction()
-        if _is_operand(found):
-            raise self._no_term()
-        return found  # type: ignore[return-value]
-
-    def _disjunction(self) -> Condition | Operand:
-        self._deeper()
-        alternatives = [self._conjunction()]
-        while self._token.sign == "OR":
-            self._infix()
-            alternatives.append(self._conjunction())
-        self._depth -= 1
-        return alternatives[0] if len(alternatives) == 1 else Or(self._all_conditions(alternatives))
-
-    def _conjunction(self) -> Condition | Operand:
-        conditions = [self._negation()]
-        while self._token.sign == "AND":
-            self._infix()
-            conditions.append(self._negation())
-        return conditions[0] if len(conditions) == 1 else And(self._all_conditions(conditions))
-
-    def _negation(self) -> Condition | Operand:
-        negated = False
-        some = False
-        while self._accept("NOT"):
-            negated, some = not negated, True
-        term = self._term()
-        if not some:
-            return term
-        (condition,) = self._all_conditions([term])
-        return Not(condition) if negated else condition
-
-    def _all_conditions(self, found: list[Condition | Operand]) -> tuple[Condition, ...]:
-        if any(_is_operand(each) for each in found):
-            raise self._no_term()
-        return tuple(found)  # type: ignore[arg-type]
-
-    def _term(self) -> Condition | Operand:
-        if self._token.sign == "(":
-            self._advance()
-            left = self._disjunction()
-            self._expect(")")
-        else:
-            left = self._operand()
-        if not _is_operand(left):
-            return self._compared_with_boolean(left)  # type: ignore[arg-type]
-        operand: Operand = left  # type: ignore[assignment]
-        sign = self._token.sign
-        if sign in _COMPARATORS:
-            self._infix()
-            return Comparison(_COMPARATORS[sign], operand, self._operand())
-        if sign == "IS":
-            return self._type_test(operand)
-        negated = sign == "NOT" and self._tokens[self._position + 1].sign in ("BETWEEN", "IN", "LIKE")
-        if negated:
-            self._advance()
-        condition = self._between_or_in(operand)
-        if condition is None:
-            return operand
-        return Not(condition) if negated else condition
-
-    def _between_or_in(self, operand: Operand) -> Condition | None:
-        match self._token.sign:
-            case "BETWEEN":
-                self._infix()
-                lower = self._operand()
-                self._expect("AND")
-                return Between(operand, lower, self._operand())
-            case "IN":
-                self._infix()
-                return In(operand, self._choices())
-            case "LIKE":
-                self._infix()
-                raise validation("Unsupported operation: Like")
-            case _:
-                return None
-
-    def _compared_with_boolean(self, condition: Condition) -> Condition:
-        """A condition is a boolean, and may be compared with one."""
-        sign = _COMPARATORS.get(self._token.sign)
-        if sign is None:
-            return condition
-        self._infix()
-        wanted = self._token.sign
-        if sign not in ("=", "<>") or wanted not in ("TRUE", "FALSE"):
-            raise validation(
-                "Incorrect operand type for operator or function; "
-                f"operator or function: {sign}, operand type: BOOL"
-            )
-        self._advance()
-        return condition if (sign == "=") == (wanted == "TRUE") else Not(condition)
-
-    def _choices(self) -> tuple[Operand, ...]:
-        closing = {"[": "]", "(": ")", "<<": ">>"}.get(self._token.sign)
-        if closing is None:
-            raise self._no_term()
-        self._advance()
-        choices = [self._operand()]
-        while self._accept(","):
-            choices.append(self._operand())
-        self._expect(closing)
-        return tuple(choices)
-
-    def _type_test(self, operand: Operand) -> Condition:
-        self._advance()
-        negated = self._accept("NOT")
-        word = self._token.text.upper() if self._token.kind in (TokenKind.NAME, TokenKind.SIGN) else ""
-        condition: Condition
-        if word == "MISSING":
-            function = "attribute_exists" if negated else "attribute_not_exists"
-            self._advance()
-            return Call(function, (operand,))
-        if word in _TYPES:
-            self._advance()
-            condition = Call("attribute_type", (operand, self._bound({"S": _TYPES[word]})))
-            return Not(condition) if negated else condition
-        if word in _UNSUPPORTED_TYPES:
-            raise validation(
-                f"Unsupported data type for IS operator: {word}. Supported data types are "
-                "[MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]"
-            )
-        raise not_well_formed("Expected type name")
-
-    # ---- operands
-
-    def _operand(self) -> Operand:
-        token = self._token
-        if token.kind is TokenKind.NAME and self._opens_call():
-            return self._call()
-        if token.kind in (TokenKind.NAME, TokenKind.QUOTED):
-            return self._path()
-        if token.sign == "?":
-            return self._parameter()
-        if token.sign == "(":
-            self._deeper()
-            self._advance()
-            operand = self._operand()
-            self._expect(")")
-            self._depth -= 1
-            return operand
-        return self._bound(self._literal(literals.ROOT, 1))
-
-    def _opens_call(self) -> bool:
-        return self._tokens[self._position + 1].sign == "("  # a name is never the last token, END is
-
-    def _call(self) -> Call:
-        self._deeper()
-        function = self._token.text.lower()
-        self._advance()
-        self._advance()
-        arguments: list[Operand] = []
-        if not self._accept(")"):
-            arguments.append(self._operand())
-            while self._accept(","):
-                arguments.append(self._operand())
-            self._expect(")")
-        if not arguments:
-            raise validation(
-                "Incorrect number of operands for operator or function; "
-                f"operator or function: {function}, number of operands: 0"
-            )
-        self._depth -= 1
-        return Call(function, tuple(arguments))
-
-    def _parameter(self) -> Value:
-        self._advance()
-        value = Value(parameter_placeholder(self._parameters))
-        self._parameters += 1
-        return value
-
-    def _bound(self, literal: AttributeValue) -> Value:
-        name = f":{len(self._literals)}"
-        self._literals[name] = literal
-        return Value(name)
-
-    def _path(self) -> Path:
-        steps: list[Step] = [self._name()]
-        while True:
-            if self._accept("."):
-                steps.append(self._name())
-            elif self._accept("["):
-                steps.append(self._index())
-                self._expect("]")
-            else:
-                return Path(tuple(steps), symbolic=False)
-
-    def _name(self) -> str:
-        token = self._token
-        if token.kind not in (TokenKind.NAME, TokenKind.QUOTED):
-            raise self._no_term()
-        if not token.text:
-            raise validation("Path component cannot be empty")
-        self._advance()
-        return token.text
-
-    def _index(self) -> Step:
-        token = self._token
-        if token.kind is TokenKind.STRING and token.text:
-            self._advance()
-            return token.text
-        if token.kind is not TokenKind.NUMBER or not token.text.isdigit() or len(token.text) > 9:
-            raise not_well_formed("Unexpected path component")
-        self._advance()
-        return int(token.text)
-
-    # ---- literals
-
-    def _literal(self, path: str, level: int) -> AttributeValue:
-        """`path` and `level`: where it lies in the literal around it."""
-        token = self._token
-        if token.sign == "?":
-            place = place_of(self._text, token.start, token.end)
-            raise validation(f"Unsupported data type: Parameter under key {path} at {place}")
-        literals.check_level(level, path)
-        if token.kind is TokenKind.STRING:
-            self._advance()
-            return {"S": token.text}
-        if token.kind is TokenKind.NUMBER or token.sign in ("+", "-"):
-            return self._number(path)
-        match token.sign:
-            case "TRUE" | "FALSE":
-                self._advance()
-                return {"BOOL": token.sign == "TRUE"}
-            case "NULL":
-                self._advance()
-                return {"NULL": True}
-            case "[":
-                return {"L": self._elements("]", path, level)}
-            case "{":
-                return {"M": self._members(path, level)}
-            case "<<":
-                return self._bag(path, level)
-            case _:
-                raise self._no_term()
-
-    def _number(self, path: str) -> AttributeValue:
-        negative = False
-        while self._token.sign in ("+", "-"):
-            negative ^= self._token.sign == "-"
-            self._advance()
-        token = self._token
-        if token.kind is not TokenKind.NUMBER:
-            raise self._no_term()
-        self._advance()
-        return literals.number(f"-{token.text}" if negative else token.text, path)
-
-    def _elements(self, closing: str, path: str, level: int) -> list[AttributeValue]:
-        self._advance()
-        elements: list[AttributeValue] = []
-        if self._accept(closing):
-            return elements
-        while True:
-            elements.append(self._literal(f"{path}[{len(elements)}]", level + 1))
-            if not self._accept(","):
-                break
-        self._expect(closing)
-        return elements
-
-    def _members(self, path: str, level: int) -> dict[str, AttributeValue]:
-        self._advance()
-        members: dict[str, AttributeValue] = {}
-        if self._accept("}"):
-            return members
-        while True:
-            name = self._member_name(members, path)
-            members[name] = self._literal(f"{path}.{name}", level + 1)
-            if not self._accept(","):
-                break
-        self._expect("}")
-        return members
-
-    def _member_name(self, members: dict[str, AttributeValue] | dict[str, str], path: str) -> str:
-        token = self._token
-        if token.kind is not TokenKind.STRING:
-            raise not_well_formed("Unexpected term")
-        if token.text in members:
-            raise validation(f"Duplicate keys in tuple. Key: {token.text} under {path}")
-        self._advance()
-        self._expect(":")
-        return token.text
-
-    def _bag(self, path: str, level: int) -> AttributeValue:
-        self._advance()
-        members: list[tuple[AttributeValue, str]] = []
-        if not self._accept(">>"):
-            while True:
-                members.append(self._bag_member(path, level))
-                if not self._accept(","):
-                    break
-            self._expect(">>")
-        return literals.bag(members, path)
-
-    def _bag_member(self, path: str, level: int) -> tuple[AttributeValue, str]:
-        if self._token.sign == "?":
-            raise literals.unsupported_in_bag()
-        start = self._token.start
-        member = self._literal(path, level + 1)
-        return member, self._text[start : self._tokens[self._position - 1].end]
-
-    # ---- tokens
-
-    def _at_end(self) -> bool:
-        return self._token.kind is TokenKind.END or self._token.sign == ";"
-
-    def _advance(self) -> None:
-        if self._token.kind is not TokenKind.END:
-            self._position += 1
-            self._token = self._tokens[self._position]
-
-    def _accept(self, sign: str) -> bool:
-        if self._token.sign != sign:
-            return False
-        self._advance()
-        return True
-
-    def _expect(self, sign: str) -> None:
-        if not self._accept(sign):
-            raise not_well_formed(f"Expected {sign}")
-
-    def _infix(self) -> None:
-        """Over an operator that needs something on its right."""
-        self._advance()
-        if self._at_end():
-            raise not_well_formed("Missing right-hand side expression of infix operator")
-
-    def _deeper(self) -> None:
-        self._depth += 1
-        if self._depth > _DEPTH_MAX:
-            raise not_well_formed("Too many nested expressions")
-
-    def _no_term(self) -> ApiError:
-        """What is said of a token where a term should begin."""
-        token: Token = self._token
-        if token.sign in OPERATORS:
-            return not_well_formed("Unexpected operator")
-        if token.sign in KEYWORDS:
-            return not_well_formed("Unexpected keyword")
-        return not_well_formed("Unexpected term")
-
-
-def _is_operand(found: Condition | Operand) -> bool:
-    if isinstance(found, Call):
-        return found.function in _OPERAND_FUNCTIONS
-    return isinstance(found, Path | Value | Arithmetic)
 
 
 def _star_and_others() -> ApiError:
