@@ -88,7 +88,8 @@ class Progress:
         """Whether the refusal of an append after `previous_index` is news; then the next goes out after
         `agreed_index`, where the logs could agree, but not before what is known to agree."""
         if previous_index <= 0:
-            return False  # nobody can refuse what follows nothing: it answers an append of an older term of ours
+            # Nobody can refuse what follows nothing: it answers an append of an older term of ours.
+            return False
         if previous_index <= self.match:
             # It had acknowledged this. An old refusal that comes late was sent before that acknowledgement's
             # append; one that was sent after it means that acknowledged entries are gone. What was committed
