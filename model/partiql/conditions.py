@@ -196,7 +196,7 @@ class ConditionReader(OperandReader):
             return Not(condition) if negated else condition
         if word in _UNSUPPORTED_TYPES:
             raise validation(
-                f"Unsupported data type for IS operator: {word}. Supported data types are "
+                f"IS asks for a type of DynamoDB, and {word} is none. The types are "
                 "[MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]"
             )
         raise not_well_formed("Expected type name")

@@ -169,7 +169,7 @@ class _StatementReader(ConditionReader):
         else:
             raise self._no_term()
         if self._accept("RETURNING"):
-            raise validation("RETURNING is not supported in INSERT")
+            raise validation("An INSERT has nothing to return")
         return Insert(source, item)
 
     def _item(self) -> dict[str, str]:
@@ -322,4 +322,4 @@ class _StatementReader(ConditionReader):
 
 
 def _star_and_others() -> ApiError:
-    return validation("Other attributes should not be present in the projection when '*' is used.")
+    return validation("A projection is either * or a list of attributes.")

@@ -140,7 +140,7 @@ class OperandReader(Reader):
         if token.kind is not TokenKind.STRING:
             raise not_well_formed("Unexpected term")
         if token.text in members:
-            raise validation(f"Duplicate keys in tuple. Key: {token.text} under {path}")
+            raise validation(f"The key {token.text} appears twice in one tuple, at {path}")
         self._advance()
         self._expect(":")
         return token.text

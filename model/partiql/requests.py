@@ -22,7 +22,7 @@ from kvorum.model.table import KeySchema
 def write_of(bound: Bound, schema: KeySchema, *, return_old_on_failure: bool) -> Write:
     """`bound` is not a SELECT. Raises ValidationException in AWS's words."""
     if bound.source.index is not None:
-        raise validation("This operation is not supported on an index")
+        raise validation("An index can only be read")
     match bound.body:
         case Insert():
             return _put(bound, bound.body, schema)

@@ -313,7 +313,7 @@ _IDENTIFIER = NOT_WELL_FORMED + "Expected identifier for simple path"
         (
             "SELECT * FROM T WHERE x IS INTEGER",
             (
-                "Unsupported data type for IS operator: INTEGER. Supported data types are "
+                "IS asks for a type of DynamoDB, and INTEGER is none. The types are "
                 "[MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]"
             ),
         ),
@@ -327,7 +327,7 @@ _IDENTIFIER = NOT_WELL_FORMED + "Expected identifier for simple path"
         ("SELECT a.z, b.z FROM T", "Duplicate identifiers in select clause: z"),
         (
             "SELECT *, a FROM T",
-            "Other attributes should not be present in the projection when '*' is used.",
+            "A projection is either * or a list of attributes.",
         ),
         ("INSERT INTO T VALUE {'s': <<>>}", "Empty bags are not supported"),
         (
@@ -342,8 +342,8 @@ _IDENTIFIER = NOT_WELL_FORMED + "Expected identifier for simple path"
             "UPDATE T SET n = set_add(n, <<2, 2.0>>)",
             "One or more parameter values were invalid: Input collection [2, 2.0] contains duplicates! under root",
         ),
-        ("INSERT INTO T VALUE {'a': 1, 'a': 2}", "Duplicate keys in tuple. Key: a under root"),
-        ("INSERT INTO T VALUE {'a': 1} RETURNING ALL OLD *", "RETURNING is not supported in INSERT"),
+        ("INSERT INTO T VALUE {'a': 1, 'a': 2}", "The key a appears twice in one tuple, at root"),
+        ("INSERT INTO T VALUE {'a': 1} RETURNING ALL OLD *", "An INSERT has nothing to return"),
         (
             "UPDATE T SET x = [?]",
             "Unsupported data type: Parameter under key root[0] at 1:19:1",

@@ -353,7 +353,7 @@ _TYPE = "Key attribute's data type should match its data type in table's schema:
             "UPDATE Flat SET n = set_add(n, <<1>>) WHERE pk = 'a'",
             "An operand in the update expression has an incorrect data type",
         ),
-        ("DELETE FROM Flat.Index WHERE pk = 'a'", "This operation is not supported on an index"),
+        ("DELETE FROM Flat.Index WHERE pk = 'a'", "An index can only be read"),
         ("SELECT * FROM Flat.Index", "The table does not have the specified index"),
         ("SELECT * FROM Things WHERE pk IN ['p', 'p']", _OVERLAP),
         ("SELECT * FROM Things WHERE pk = 'p' AND (sk > 0 OR sk < 5)", _OVERLAP),
