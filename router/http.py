@@ -80,6 +80,12 @@ class HttpLimits:
     tick_seconds: float = 1.0
 
 
+LEAVING_MAX = 16
+"""Answers that wait for the end of the loop's turn; more would make the first of them late."""
+
+UNSENT_BYTES_MAX = 1 << 15
+
+
 class HttpDoor:
     """Listens, and keeps what its connections share.
 
@@ -106,6 +112,8 @@ class HttpDoor:
         self.stopping = False
         self.time = 0.0
         self.arriving_bytes = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaving: list[_Connection] = []
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -117,10 +125,25 @@ class HttpDoor:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; port 0 picks a free one. The port listened on."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._tick(loop)
         self._server = await loop.create_server(self.new_connection, host, port, ssl=tls, backlog=1024)
         return int(self._server.sockets[0].getsockname()[1])
+
+    def leave_soon(self, connection: _Connection) -> None:
+        """Write the connection's answer with those of the same turn of the loop: each write wakes its client's
+        core, unless that is still busy with the last one (15 % more GetItem on one core, load on another)."""
+        leaving = self._leaving
+        leaving.append(connection)
+        if self._loop is None or len(leaving) == LEAVING_MAX:
+            self._leave()
+        elif len(leaving) == 1:
+            self._loop.call_soon(self._leave)
+
+    def _leave(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for connection in leaving:
+            connection.flush()
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more, let requests in progress be answered for at most `grace_seconds`, close."""
@@ -269,6 +292,7 @@ class _Connection(asyncio.Protocol):
         self._paused = False  # the client does not read what we wrote
         self._reading = True
         self._rested_since = door.time
+        self._unsent = b""
         self._lingers_until: float | None = None
 
     # ---- the transport's side ------------------------------------------------------------------------
@@ -284,6 +308,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
         self._transport = _NO_TRANSPORT
+        self._unsent = b""
         self._exchanges.clear()  # their answers will come, and find nobody
         self._held.clear()
         self._drop_chunks()
@@ -508,12 +533,24 @@ class _Connection(asyncio.Protocol):
         while exchanges and (following := exchanges[0].wire) is not None:
             wire += following
             exchange = exchanges.popleft()
-        self._transport.write(wire)
+        if self._unsent:
+            self._unsent += wire
+            if len(self._unsent) > UNSENT_BYTES_MAX:
+                self.flush()  # so that a client that does not read is noticed in time
+        else:
+            self._unsent = wire
+            self._door.leave_soon(self)
         self._rested_since = self._door.time
         if exchange.closes:
             self._finish(exchange.lingers)
         elif not self._reading and not self._releasing:
             self._release()
+
+    def flush(self) -> None:
+        """Write what was delivered."""
+        wire, self._unsent = self._unsent, b""
+        if wire:
+            self._transport.write(wire)
 
     def _release(self) -> None:
         """Begin what was held back, as far as the bounds allow, then read on."""
@@ -536,6 +573,7 @@ class _Connection(asyncio.Protocol):
 
     def _finish(self, lingers: bool) -> None:
         self._deaf = True
+        self.flush()
         if lingers and self._transport.can_write_eof():
             self._lingers_until = self._door.time + self._door.limits.linger_seconds
             self._transport.write_eof()
@@ -548,6 +586,7 @@ class _Connection(asyncio.Protocol):
         if self._exchanges:
             self._exchanges[-1].closes = True
         else:
+            self.flush()
             self._transport.close()
 
     def abort(self) -> None:
