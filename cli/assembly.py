@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 
-from kvorum.cli.runtime import AsyncioScheduler, InlineScheduler, now_ms
+from kvorum.cli.runtime import AsyncioScheduler, now_ms
 from kvorum.cli.topology import NodeEntry, RegionEntry, RouterEntry, Topology
 from kvorum.control.messages import Hello, Message
 from kvorum.control.metrics import Scope
@@ -59,7 +59,6 @@ class NodeHost:
         settings: NodeSettings,
         store: Store,
         *,
-        inline_sync: bool,
         links: Mapping[str, Link],
         link_to_region: Callable[[str], Link | None],
         on_fatal: Callable[[StoreError], None],
@@ -68,7 +67,7 @@ class NodeHost:
         self._settings = settings
         self._store = store
         self._loop = loop
-        self._scheduler = InlineScheduler(loop) if inline_sync else AsyncioScheduler(loop)
+        self._scheduler = AsyncioScheduler(loop)
         self._on_fatal = on_fatal
         self._connected: dict[int, Link] = {}
         self._ports = NodePorts(

@@ -109,7 +109,6 @@ async def _serve(options: DevOptions, topology: Topology, stores: list[Store]) -
         host = NodeHost(
             node_settings(entry, entry.nodes[0]),
             store,
-            inline_sync=options.data_dir is None,
             links={},
             link_to_region=peers.to,
             on_fatal=fatal,

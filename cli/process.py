@@ -80,7 +80,6 @@ async def _node(
     host = NodeHost(
         node_settings(region, entry),
         store,
-        inline_sync=False,
         links=links,
         link_to_region=region_links.to,
         on_fatal=fatal,

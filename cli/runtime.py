@@ -47,14 +47,6 @@ class AsyncioScheduler:
         self._thread.shutdown(wait=True)
 
 
-class InlineScheduler(AsyncioScheduler):
-    """For a store in memory, where a sync costs nothing and a thread would."""
-
-    def run_blocking(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
-        work()
-        self._loop.call_soon(done, None)
-
-
 def stop_event(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
     """Set by the first SIGTERM or Ctrl-C."""
     event = asyncio.Event()
