@@ -16,22 +16,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
-
-from msgspec.structs import replace
+from typing import Any, Generic, Protocol, TypeVar
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import (
     ControlUpdates,
     Elsewhere,
     Leading,
-    MergeItems,
     PageAnswer,
     Propose,
     Proposed,
-    ReadItem,
     ReadRange,
-    ReadStatistics,
     RecordAnswer,
     Refused,
     ShipAnswer,
@@ -40,7 +35,6 @@ from kvorum.control.messages import (
     StatisticsAnswer,
     Watch,
     WriteAnswer,
-    WriteItem,
 )
 from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update, UpdateTable
 from kvorum.model import errors
@@ -49,6 +43,17 @@ from kvorum.model.requests import Write
 from kvorum.model.table import Table, TableStatus
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.router.answers import error_of
+from kvorum.router.request import (
+    Done,
+    MergeRequest,
+    PlacementLimits,
+    RangeRequest,
+    ReadRequest,
+    Request,
+    Route,
+    StatisticsRequest,
+    WriteRequest,
+)
 
 T = TypeVar("T")
 
@@ -58,10 +63,6 @@ ABANDON_SECONDS = 0.5
 """How long a write may still be answered by a leader that another has replaced. One that handed over answers at
 once; one that is paused or cut off would keep its callers to the end of their time."""
 _WAKE_BATCH = 4
-_TOKEN_BYTES = 8
-
-Done = Callable[[Any], None]
-"""Gets the request's own answer or an ApiError, once, perhaps before `send_…` returns."""
 
 
 class Timer(Protocol):
@@ -76,32 +77,6 @@ class Clocks:
     wall_ms: Callable[[], int]
     uuid: Callable[[], str]
     call_later: Callable[[float, Callable[[], None]], Timer]
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementLimits:
-    """`request_seconds`: a request's whole time. A read is answered, or asked again elsewhere, within
-    `strong_attempt_seconds` or `eventual_attempt_seconds`: a paused node must not hold it to the end."""
-
-    request_seconds: float = 8.0
-    strong_attempt_seconds: float = 2.0
-    eventual_attempt_seconds: float = 1.0
-    waiting_max: int = 10_000
-
-
-class _Route:
-    """What is known of one partition's group."""
-
-    __slots__ = ("acknowledged", "flying", "leader", "readers", "term", "turn", "waiting")
-
-    def __init__(self) -> None:
-        self.leader: str | None = None
-        self.term = 0
-        self.acknowledged = 0  # highest log index that a write of this router has been answered with
-        self.readers: tuple[str, ...] = ()  # where eventual reads go first; () until worked out
-        self.turn = 0
-        self.waiting: list[_Request] = []
-        self.flying: set[_WriteRequest] = set()  # sent, and not answered yet
 
 
 class Placement:
@@ -133,8 +108,8 @@ class Placement:
         self._initial_partitions = initial_partitions
         self._table_regions = table_regions
         self._zones_min = zones_min
-        self._routes: dict[int, _Route] = {}
-        self._parked: dict[int, _Route] = {}  # the routes where somebody waits
+        self._routes: dict[int, Route] = {}
+        self._parked: dict[int, Route] = {}  # the routes where somebody waits
         self._waiting = 0
         self._timer: Timer | None = None
         self._control_leader: str | None = None
@@ -228,7 +203,7 @@ class Placement:
                 if route.waiting:
                     self._wake(number)
 
-    def _abandon(self, route: _Route, term: int) -> None:
+    def _abandon(self, route: Route, term: int) -> None:
         """Tell those whose writes a former leader still owes an answer that their fate is unknown."""
         if route.term == term:
             for request in [request for request in route.flying if request.asked != route.leader]:
@@ -259,11 +234,11 @@ class Placement:
 
     def send_read(self, table: Table, key: bytes, strong: bool, done: Done) -> None:
         """`done` gets RecordAnswer or ApiError."""
-        self._dispatch(_ReadRequest(self, done, table.id, key, strong))
+        self._dispatch(ReadRequest(self, done, table.id, key, strong))
 
     def send_write(self, table: Table, write: Write, done: Done) -> None:
         """`done` gets WriteAnswer or ApiError."""
-        self._dispatch(_WriteRequest(self, done, table.id, write))
+        self._dispatch(WriteRequest(self, done, table.id, write))
 
     # ---- requests awaited ----------------------------------------------------------------------------
 
@@ -292,21 +267,21 @@ class Placement:
         page = ReadRange(
             partition.id, partition.epoch, lower, upper, reverse, items_max, bytes_max, strong, index_min=0
         )
-        self._dispatch(_RangeRequest(self, answer, partition, page))
+        self._dispatch(RangeRequest(self, answer, partition, page))
         return await answer.get()
 
     async def statistics(self, table: Table) -> StatisticsAnswer:
         answers: list[_Awaited[StatisticsAnswer]] = []
         for partition in self._directory.partitions_of(table.id):
             answers.append(_Awaited())
-            self._dispatch(_StatisticsRequest(self, answers[-1], partition))
+            self._dispatch(StatisticsRequest(self, answers[-1], partition))
         parts = [await answer.get() for answer in answers]
         return StatisticsAnswer(sum(part.items for part in parts), sum(part.bytes for part in parts))
 
     async def merge(self, partition: Partition, origin: str, changes: list[ShippedChange]) -> ShipAnswer:
         """Changes of a peer region, to the partition's leader. Repeated freely: merging is idempotent."""
         answer: _Awaited[ShipAnswer] = _Awaited()
-        self._dispatch(_MergeRequest(self, answer, partition, origin, changes))
+        self._dispatch(MergeRequest(self, answer, partition, origin, changes))
         return await answer.get()
 
     # ---- the control group ---------------------------------------------------------------------------
@@ -427,7 +402,7 @@ class Placement:
 
     # ---- one request's way ---------------------------------------------------------------------------
 
-    def _resend(self, request: _Request) -> None:
+    def _resend(self, request: Request) -> None:
         remaining = request.deadline - self.monotonic()
         if remaining <= 0.0:
             request.done(errors.service_unavailable())
@@ -435,7 +410,7 @@ class Placement:
             request.attempt_seconds = min(remaining, request.attempt_seconds)
             self._dispatch(request)
 
-    def _dispatch(self, request: _Request) -> None:
+    def _dispatch(self, request: Request) -> None:
         try:
             partition = request.locate(self._directory)
         except ApiError as error:
@@ -454,7 +429,7 @@ class Placement:
         request.asked = name
         link.call(request.message(partition), request.answered, request.attempt_seconds)
 
-    def _choose(self, request: _Request, route: _Route, partition: Partition) -> str | None:
+    def _choose(self, request: Request, route: Route, partition: Partition) -> str | None:
         """Whom to ask, when it is not simply the leader: nobody twice between two waits."""
         tried = request.tried
         if request.spread:
@@ -475,7 +450,7 @@ class Placement:
                 return name
         return None
 
-    def _readers(self, route: _Route, partition: Partition) -> tuple[str, ...]:
+    def _readers(self, route: Route, partition: Partition) -> tuple[str, ...]:
         nodes = self._directory.nodes
         near = tuple(name for name in partition.replicas if name in nodes and nodes[name].zone == self._zone)
         route.readers = near or partition.replicas
@@ -485,15 +460,15 @@ class Placement:
         link = self._links.get(name)
         return link is not None and link.connected
 
-    def _route(self, number: int) -> _Route:
+    def _route(self, number: int) -> Route:
         route = self._routes.get(number)
         if route is None:
-            route = self._routes[number] = _Route()
+            route = self._routes[number] = Route()
         return route
 
     # ---- what comes back -----------------------------------------------------------------------------
 
-    def failed(self, request: _Request, answer: Any) -> None:
+    def failed(self, request: Request, answer: Any) -> None:
         """Anything but the request's own kind of answer: an error for its caller, or the next attempt."""
         route = request.route
         asked = request.asked
@@ -534,7 +509,7 @@ class Placement:
         for request in batch:
             self._resend(request)
 
-    def _stale(self, request: _Request, stale: Stale) -> None:
+    def _stale(self, request: Request, stale: Stale) -> None:
         """The node's map differs from the one that the request was sent by."""
         partition = request.partition
         if self._directory.partitions.get(partition.id) is not partition:
@@ -548,7 +523,7 @@ class Placement:
 
     # ---- waiting -------------------------------------------------------------------------------------
 
-    def _park(self, request: _Request) -> None:
+    def _park(self, request: Request) -> None:
         if self._waiting >= self.limits.waiting_max:
             request.done(errors.throttled())
             return
@@ -587,183 +562,6 @@ class Placement:
                 self._resend(request)
         if self._parked and self._timer is None:
             self._timer = self._clocks.call_later(PROBE_SECONDS, self._probe)
-
-
-class _Request:
-    """One request on its way: what it asks, whom it asked, until when. `spread`: any replica will do.
-    `attempt_seconds`: how long one that was asked may take."""
-
-    __slots__ = (
-        "asked",
-        "attempt_seconds",
-        "deadline",
-        "done",
-        "partition",
-        "placement",
-        "route",
-        "spread",
-        "tried",
-    )
-
-    answer_type: ClassVar[type]
-    repeatable: ClassVar[bool] = True  # asking twice does no harm
-
-    asked: str
-    partition: Partition
-    route: _Route
-
-    def __init__(self, placement: Placement, done: Done, *, spread: bool) -> None:
-        limits = placement.limits
-        self.placement = placement
-        self.done = done
-        self.deadline = placement.monotonic() + limits.request_seconds
-        self.spread = spread
-        self.attempt_seconds = limits.eventual_attempt_seconds if spread else limits.strong_attempt_seconds
-        self.tried: tuple[str, ...] = ()
-
-    def locate(self, directory: Directory) -> Partition:
-        """The partition to ask, as the directory has it now; ApiError when there is none any more."""
-        raise NotImplementedError
-
-    def message(self, partition: Partition) -> Any:
-        raise NotImplementedError
-
-    def answered(self, answer: Any) -> None:
-        if type(answer) is not self.answer_type:
-            self.placement.failed(self, answer)
-            return
-        if self.route.waiting and not self.spread:
-            self.placement.succeeded(self.partition.id)
-        self.done(answer)
-
-
-class _ReadRequest(_Request):
-    __slots__ = ("_key", "_strong", "_table_id")
-
-    answer_type = RecordAnswer
-
-    def __init__(self, placement: Placement, done: Done, table_id: int, key: bytes, strong: bool) -> None:
-        super().__init__(placement, done, spread=not strong)
-        self._table_id = table_id
-        self._key = key
-        self._strong = strong
-
-    def locate(self, directory: Directory) -> Partition:
-        partition = directory.partition_for(self._table_id, int.from_bytes(self._key[:_TOKEN_BYTES], "big"))
-        if partition is None:
-            raise errors.resource_not_found()
-        return partition
-
-    def message(self, partition: Partition) -> ReadItem:
-        index_min = 0 if self._strong else self.route.acknowledged
-        return ReadItem(partition.id, partition.epoch, self._key, self._strong, index_min)
-
-
-class _WriteRequest(_Request):
-    __slots__ = ("_abandoned", "_table_id", "_write")
-
-    answer_type = WriteAnswer
-    repeatable = False
-
-    def __init__(self, placement: Placement, done: Done, table_id: int, write: Write) -> None:
-        super().__init__(placement, done, spread=False)
-        # What may have happened is not tried again, so one attempt may take all the time there is.
-        self.attempt_seconds = placement.limits.request_seconds
-        self._abandoned = False
-        self._table_id = table_id
-        self._write = write
-
-    def locate(self, directory: Directory) -> Partition:
-        key = self._write.key
-        partition = directory.partition_for(self._table_id, int.from_bytes(key[:_TOKEN_BYTES], "big"))
-        if partition is None:
-            raise errors.resource_not_found()
-        return partition
-
-    def message(self, partition: Partition) -> WriteItem:
-        self.route.flying.add(self)
-        return WriteItem(partition.id, partition.epoch, self._write)
-
-    def abandon(self) -> None:
-        """The answer may still come, but its caller has one."""
-        self._abandoned = True
-        self.route.flying.discard(self)
-        self.done(errors.internal_server_error())
-
-    def answered(self, answer: Any) -> None:
-        self.route.flying.discard(self)
-        if self._abandoned:
-            return
-        if type(answer) is WriteAnswer and answer.index > self.route.acknowledged:
-            self.route.acknowledged = answer.index
-        super().answered(answer)
-
-
-class _PartitionRequest(_Request):
-    """Asks a partition that its caller has chosen."""
-
-    __slots__ = ("_chosen",)
-
-    def __init__(self, placement: Placement, done: Done, chosen: Partition, *, spread: bool) -> None:
-        super().__init__(placement, done, spread=spread)
-        self._chosen = chosen
-
-    def locate(self, directory: Directory) -> Partition:
-        chosen = self._chosen
-        current = directory.partitions.get(chosen.id)
-        if current is None or current.dropping:
-            raise errors.resource_not_found()
-        if current.lower > chosen.lower or current.upper < chosen.upper:
-            raise errors.service_unavailable()  # it has been split since: the caller has to look again
-        return current
-
-
-class _RangeRequest(_PartitionRequest):
-    __slots__ = ("_page",)
-
-    answer_type = PageAnswer
-
-    def __init__(self, placement: Placement, done: Done, chosen: Partition, page: ReadRange) -> None:
-        super().__init__(placement, done, chosen, spread=not page.strong)
-        self._page = page
-
-    def message(self, partition: Partition) -> ReadRange:
-        page = self._page
-        return replace(page, epoch=partition.epoch, index_min=0 if page.strong else self.route.acknowledged)
-
-
-class _StatisticsRequest(_PartitionRequest):
-    __slots__ = ()
-
-    answer_type = StatisticsAnswer
-
-    def __init__(self, placement: Placement, done: Done, chosen: Partition) -> None:
-        super().__init__(placement, done, chosen, spread=False)
-
-    def message(self, partition: Partition) -> ReadStatistics:
-        return ReadStatistics(partition.id, partition.epoch)
-
-
-class _MergeRequest(_PartitionRequest):
-    __slots__ = ("_changes", "_origin")
-
-    answer_type = ShipAnswer
-
-    def __init__(
-        self,
-        placement: Placement,
-        done: Done,
-        chosen: Partition,
-        origin: str,
-        changes: list[ShippedChange],
-    ) -> None:
-        super().__init__(placement, done, chosen, spread=False)
-        self.attempt_seconds = placement.limits.request_seconds
-        self._origin = origin
-        self._changes = changes
-
-    def message(self, partition: Partition) -> MergeItems:
-        return MergeItems(partition.id, partition.epoch, self._origin, self._changes)
 
 
 class _Awaited(Generic[T]):

@@ -11,7 +11,8 @@ from kvorum.control.directory import Directory
 from kvorum.replication.link import Link, Reply
 from kvorum.router.http import HttpDoor, HttpLimits, Page, PageAnswer
 from kvorum.router.operations.registry import COMPOUND, READS, WRITES
-from kvorum.router.placement import Clocks, Placement, PlacementLimits
+from kvorum.router.placement import Clocks, Placement
+from kvorum.router.request import PlacementLimits
 from kvorum.router.service import ItemOperation, Observe, Service
 
 _TEXT = b"text/plain; charset=utf-8"

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.cluster
 
 REGION = REGIONS[0]
 NAMES = ("node-a", "node-b", "node-c")
-REQUEST_SECONDS_MAX = 10.0  # the router gives up after 8 (router/placement.PlacementLimits)
+REQUEST_SECONDS_MAX = 10.0  # the router gives up after 8 (router/request.PlacementLimits)
 RETRYABLE = {"ServiceUnavailable", "InternalServerError", "ThrottlingException"}
 KEYS = [f"key-{number}" for number in range(20)]  # of every partition
 

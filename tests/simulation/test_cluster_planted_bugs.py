@@ -19,7 +19,7 @@ from kvorum.node.partition import Partition
 from kvorum.node.replica import Replica
 from kvorum.replication.raft.core import Core, Ready
 from kvorum.replication.region.sender import RegionSender
-from kvorum.router.placement import _ReadRequest, _WriteRequest
+from kvorum.router.request import ReadRequest, WriteRequest
 from tests.kit.cluster_simulation import ClusterSimulation
 from tests.kit.simulation_history import Violation, check_fresh
 from tests.simulation.test_cluster_simulation import deposed_leader_reads
@@ -64,21 +64,21 @@ def merges_whatever_comes(patch: pytest.MonkeyPatch) -> None:
 
 
 def repeats_writes_of_unknown_fate(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_WriteRequest, "repeatable", True)
-    original = _WriteRequest.__init__
+    patch.setattr(WriteRequest, "repeatable", True)
+    original = WriteRequest.__init__
 
-    def hasty(request: _WriteRequest, *arguments: Any) -> None:
+    def hasty(request: WriteRequest, *arguments: Any) -> None:
         original(request, *arguments)
         request.attempt_seconds = 0.5
 
-    patch.setattr(_WriteRequest, "__init__", hasty)
+    patch.setattr(WriteRequest, "__init__", hasty)
 
 
 def reads_from_replicas_that_lag(patch: pytest.MonkeyPatch) -> None:
-    def message(request: _ReadRequest, partition: Any) -> ReadItem:
+    def message(request: ReadRequest, partition: Any) -> ReadItem:
         return ReadItem(partition.id, partition.epoch, request._key, request._strong, 0)
 
-    patch.setattr(_ReadRequest, "message", message)
+    patch.setattr(ReadRequest, "message", message)
 
 
 def answers_from_what_was_given_up(patch: pytest.MonkeyPatch) -> None:
