@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 from kvorum.cli.errors import unusable_address
-from kvorum.cli.topology import Topology, split_address
+from kvorum.cli.topology import Topology
+from kvorum.replication.link import split_address
 
 
 def check_address(topology: Topology, address: str) -> None:

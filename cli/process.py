@@ -19,13 +19,13 @@ from kvorum.cli.data_directory import DataDirectory
 from kvorum.cli.errors import OperatorError, unusable_address, unusable_directory
 from kvorum.cli.exposition import expose_node, expose_router
 from kvorum.cli.runtime import stop_event
-from kvorum.cli.topology import NodeEntry, RegionEntry, RouterEntry, Topology, load, split_address
+from kvorum.cli.topology import NodeEntry, RegionEntry, RouterEntry, Topology, load
 from kvorum.control import logs
 from kvorum.control.metrics import Metrics
 from kvorum.control.status_server import StatusServer
 from kvorum.node.rocks_store import open_rocks_store
 from kvorum.node.store import Store, StoreError
-from kvorum.replication.link import Handler, Link
+from kvorum.replication.link import Handler, Link, split_address
 from kvorum.replication.wire import WireClient, WireServer
 from kvorum.router.region_door import RegionDoor
 

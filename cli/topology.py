@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kvorum.replication.link import split_address
+
 CONTROL_MEMBERS_MAX = 3
 _PORT_STEP = 1_000
 _FREE_PORT_MIN = 10_000
@@ -145,13 +147,6 @@ def resolve(topology: Topology, port: int) -> Topology:
     return topology
 
 
-def split_address(address: str, what: str = "address") -> tuple[str, int]:
-    host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise TopologyError(f"{what} {address!r} is not host:port")
-    return host.strip("[]"), int(port)
-
-
 def _free_ports(first: int, count: int) -> list[int]:
     """Ports that nobody listens on now.
 
@@ -190,7 +185,7 @@ def _problem(topology: Topology) -> str | None:
     for address in addresses:
         try:
             split_address(address)
-        except TopologyError as error:
+        except ValueError as error:
             return str(error)
     duplicate = _duplicate(addresses)
     return f"address {duplicate!r} is used twice" if duplicate else None

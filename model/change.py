@@ -40,3 +40,7 @@ def position(partition: int, index: int, offset: int) -> bytes:
 
 def index_of(position: bytes) -> int:
     return int.from_bytes(position[8:16], "big")
+
+
+def offset_of(position: bytes) -> int:
+    return int.from_bytes(position[16:], "big")

@@ -3,11 +3,11 @@
 A pass runs once per turn of the event loop in which something happened. It takes a Ready from every awake
 replica, sends appends and heartbeats at once (before the local sync: the disks of a group work side by
 side), puts all log entries and all effects into ONE batch, writes it, answers, and leaves durability to ONE
-sync in a thread. While that sync runs, further passes go on; the next sync covers them all. That is the
-group commit: what an fsync costs is shared by every write in flight on the node.
+sync, on the loop while the disk is fast and in a thread when it is not. Passes go on meanwhile; the next sync
+covers them all. That is the group commit: what an fsync costs is shared by every write in flight on the node.
 
-Crash safety: the store keeps a prefix of its writes, so an effect is never on disk without its entry, and
-whatever a peer or a client was told after a sync is on disk.
+Crash safety: the store keeps a prefix of its writes, so an effect is never on disk without the entry that it
+came from (or, for a lone voter, instead of it), and whatever a peer or a client was told after a sync is on disk.
 """
 
 from __future__ import annotations
@@ -110,11 +110,6 @@ class Engine:
         for replica in list(self.replicas.values()):
             replica.close()
 
-    @property
-    def idle(self) -> bool:
-        """Nothing waits to be written or synced."""
-        return not self._awake and not self._unsynced and self._syncing is None
-
     def now_us(self) -> int:
         return self._scheduler.now_us()
 
@@ -153,6 +148,18 @@ class Engine:
         replica.step(message, self._scheduler.now_us())
         return True
 
+    def write(self, batch: Batch) -> bool:
+        """Into the store. False when that failed, and with it the node."""
+        if not len(batch):
+            return True
+        try:
+            self._store.write(batch)
+        except StoreError as error:
+            self._fail(error)
+            return False
+        self.writes += 1
+        return True
+
     def unreachable(self, peer: str) -> None:
         """The link to a peer broke."""
         for replica in self.replicas.values():
@@ -165,13 +172,8 @@ class Engine:
             return  # where not even a vote fits, the next tick looks again
         batch = self._store.batch()
         taken = self._take_ready(batch)
-        if len(batch):
-            try:
-                self._store.write(batch)
-            except StoreError as error:
-                self._fail(error)
-                return
-            self.writes += 1
+        if not self.write(batch):
+            return
         for each in taken:
             replica = each.replica
             replica.after_write(each.ready)
@@ -285,11 +287,7 @@ class Engine:
         batch = self._store.batch()
         for replica in self.replicas.values():
             replica.truncate(batch)
-        if len(batch):
-            try:
-                self._store.write(batch)
-            except StoreError as error:
-                self._fail(error)
+        self.write(batch)
 
     def _look_at_disk(self) -> Writes:
         """What may be written now. Said in the log when it changes: an operator has to make room."""

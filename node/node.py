@@ -16,7 +16,6 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import (
     ControlUpdates,
     Elsewhere,
-    Leading,
     MergeItems,
     NodeReport,
     PeerCommand,
@@ -42,7 +41,7 @@ from kvorum.node.raft_log import RaftLog
 from kvorum.node.replica import Replica
 from kvorum.node.sender import Senders
 from kvorum.node.store import Store, StoreError
-from kvorum.replication.clock import HybridClock
+from kvorum.replication.clock import HybridClock, stamp_at
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.replication.raft.core import Core, Settings
 from kvorum.replication.raft.messages import (
@@ -150,7 +149,6 @@ class Node:
             PeerCommand: self._to_control,
             Watch: self._to_control,
             NodeReport: self._to_control,
-            Leading: lambda message, reply, link: None,
         }
         for kind in get_args(RaftMessage):
             self._handlers[kind] = self._step_raft
@@ -406,11 +404,7 @@ class Node:
         )
         machine.erase(keys.token_bounds(descriptor.lower, descriptor.upper), batch)
         RaftLog(self._store, descriptor.id).erase(batch)
-        try:
-            self._store.write(batch)
-        except StoreError as error:
-            self.engine.stop()
-            self._store_failed(error)
+        self.engine.write(batch)
 
     def _shown(self, partition: Partition) -> None:
         partition.catch_up()
@@ -477,12 +471,7 @@ class Node:
         for partition in self.partitions.values():
             peers = [region for region in partition.table.regions if region != self.settings.region]
             partition.machine.trim(peers, batch)
-        if len(batch):
-            try:
-                self._store.write(batch)
-            except StoreError as error:
-                self.engine.stop()
-                self._store_failed(error)
+        self.engine.write(batch)
 
     def _restore_leaders(self) -> None:
         """Spread the load again after failures: hand a partition to its preferred leader once that node has
@@ -502,9 +491,9 @@ class Node:
                 self.engine.wake(partition.replica)
 
     def _purge_tombstones(self) -> None:
-        older_than = self._ports.now_ms() - int(self.settings.tombstone_days * 86_400_000)
+        older_than_ms = self._ports.now_ms() - int(self.settings.tombstone_days * 86_400_000)
         for partition in self.partitions.values():
-            partition.purge_tombstones(older_than << 16, 1_000)
+            partition.purge_tombstones(stamp_at(older_than_ms), 1_000)
 
     def _advance_cursor(self, partition: int, region: str, index: int) -> None:
         held = self.partitions.get(partition)

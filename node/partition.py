@@ -195,12 +195,9 @@ class Partition:
             reply(Elsewhere(message.partition, replica.leader))
             return
         if not message.strong and message.index_min > self.machine.shown:
-            self._when_shown(message.index_min, lambda: self._read_eventually(message.key, reply))
+            self._when_shown(message.index_min, lambda: reply(self._item(message.key)))
             return
-        record = self._store.get(Family.DATA, self._prefix + message.key)
-        if record is not None and record[0] & records.TOMBSTONE:
-            record = None
-        answer = RecordAnswer(record)
+        answer = self._item(message.key)
         if replica.alone and message.key in self._overlay:
             # The store is ahead of the disk: what it holds for this key, a crash could still take back.
             self._answer_from(self._overlay[message.key], answer, message.partition, reply)
@@ -405,9 +402,9 @@ class Partition:
                 return PageAnswer(page, key[len(prefix) :])
         return PageAnswer(page, None)
 
-    def _read_eventually(self, key: bytes, reply: Reply) -> None:
+    def _item(self, key: bytes) -> RecordAnswer:
         record = self._store.get(Family.DATA, self._prefix + key)
-        reply(RecordAnswer(None if record is None or record[0] & records.TOMBSTONE else record))
+        return RecordAnswer(None if record is None or record[0] & records.TOMBSTONE else record)
 
     def _when_shown(self, index: int, read: Callable[[], None]) -> None:
         self._behind.append((index, self._now_ms() + 100, read))

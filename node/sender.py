@@ -136,11 +136,7 @@ class Senders:
         lower = change_log.position(number, index, offset) + b"\0"
         upper = change_log.position(number + 1, 0, 0)
         for place, entry in self._store.scan(Family.CHANGES, lower, upper):
-            yield (
-                int.from_bytes(place[8:16], "big"),
-                int.from_bytes(place[16:], "big"),
-                change_log.decode(entry),
-            )
+            yield change_log.index_of(place), change_log.offset_of(place), change_log.decode(entry)
 
     def _ship(self, tail: _Tail, batches_max: int) -> int:
         """Send what can be sent now. Returns the number of batches."""

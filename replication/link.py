@@ -13,6 +13,14 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` or `[v6 host]:port`. ValueError when it is neither."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"{address!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
 class LinkFailure(Struct, frozen=True, array_like=True, tag=1):
     """No answer will come. `sent` False is definite: the peer never saw the call. True is indefinite."""
 

@@ -13,9 +13,9 @@ from ssl import SSLContext
 from typing import Any
 
 from kvorum.replication.connection import Codec, Connection, Counts, Greeting, Limits
-from kvorum.replication.link import Handler, LinkFailure, Reply
+from kvorum.replication.link import Handler, LinkFailure, Reply, split_address
 
-__all__ = ["Codec", "Connection", "Counts", "Greeting", "Limits", "WireClient", "WireServer", "split_address"]
+__all__ = ["Codec", "Connection", "Counts", "Greeting", "Limits", "WireClient", "WireServer"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,14 +25,6 @@ CONNECT_SECONDS_MAX = 4.0
 DRAIN_SECONDS_MAX = 1.0
 SETTLED_SECONDS = 1.0
 """A connection that lived so long makes the next attempt start from the shortest pause again."""
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """`host:port` or `[v6 host]:port`. ValueError when it is neither."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise ValueError(f"not host:port: {address!r}")
-    return host.strip("[]"), int(port)
 
 
 class WireClient:

@@ -30,9 +30,9 @@ from kvorum.replication.connection import (
     Greeting,
     Limits,
 )
-from kvorum.replication.link import Handler, Link, LinkFailure, Reply
+from kvorum.replication.link import Handler, Link, LinkFailure, Reply, split_address
 from kvorum.replication.local_link import local_links
-from kvorum.replication.wire import WireClient, WireServer, split_address
+from kvorum.replication.wire import WireClient, WireServer
 from tests.kit.links import VirtualLoop
 
 
