@@ -45,7 +45,8 @@ class WriteItem(Struct, frozen=True, array_like=True, tag=11):
 
 class ReadRange(Struct, frozen=True, array_like=True, tag=12):
     """Items with lower <= key < upper in key order (backwards when `reverse`), at most `items_max` (0: no
-    limit). A page ends with the item that takes it past `bytes_max`."""
+    limit). A page ends with the item that takes it past `bytes_max`. `index`: entries of this local index of the
+    partition's table instead of items, 0 for items; `fetch`: with each of them the item that it stands for."""
 
     partition: int
     epoch: int
@@ -56,6 +57,8 @@ class ReadRange(Struct, frozen=True, array_like=True, tag=12):
     bytes_max: int
     strong: bool
     index_min: int = 0
+    index: int = 0
+    fetch: bool = False
 
 
 class ReadStatistics(Struct, frozen=True, array_like=True, tag=13):
@@ -71,19 +74,25 @@ class RecordAnswer(Struct, frozen=True, array_like=True, tag=30):
 
 class WriteAnswer(Struct, frozen=True, array_like=True, tag=31):
     """`attributes`: the DynamoDB JSON that ReturnValues asked for, None when there is none. Sizes in bytes
-    as AWS counts them, 0 for no item. `index`: where in the partition's log the write stands."""
+    as AWS counts them, 0 for no item. `index`: where in the partition's log the write stands. For a write that asked
+    to be measured: `index_units`, write units by name of the index, where there are any; `collection_bytes`, of a
+    table with local indexes, the size of the item's collection afterwards."""
 
     attributes: bytes | None
     size_old: int
     size_new: int
     index: int
+    index_units: dict[str, int] | None = None
+    collection_bytes: int | None = None
 
 
 class PageAnswer(Struct, frozen=True, array_like=True, tag=32):
-    """`next_key`: the key of the last item when the range may hold more behind it, else None."""
+    """`next_key`: the key of the last item when the range may hold more behind it, else None. `fetched`: the items'
+    records, one for each of the local index's entries in `records`, when they were asked for."""
 
     records: list[bytes]
     next_key: bytes | None
+    fetched: list[bytes] | None = None
 
 
 class StatisticsAnswer(Struct, frozen=True, array_like=True, tag=33):
@@ -158,11 +167,15 @@ class Leading(Struct, frozen=True, array_like=True, tag=24):
 
 
 class ReplicaReport(Struct, frozen=True, array_like=True):
+    """`indexed`: of a table's partition, told by its leader: the global indexes in which all its items were entered,
+    and its changes since then are."""
+
     partition: int
     leader: str | None
     term: int
     applied: int
     commit: int
+    indexed: tuple[int, ...] = ()
 
 
 class NodeReport(Struct, frozen=True, array_like=True, tag=25):

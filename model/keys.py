@@ -41,10 +41,10 @@ _INVALID = "One or more parameter values were invalid: "
 def token(hash_bytes: bytes) -> int:
     """Where a partition key's value belongs, 0 <= token < 2**64 - 1. `hash_bytes`: S as UTF-8, N as
     numbers.encode, B as it is."""
-    return int.from_bytes(_token_bytes(hash_bytes), "big")
+    return int.from_bytes(token_bytes(hash_bytes), "big")
 
 
-def _token_bytes(hash_bytes: bytes) -> bytes:
+def token_bytes(hash_bytes: bytes) -> bytes:
     digest = blake2b(hash_bytes, digest_size=_TOKEN_BYTES).digest()
     return digest if digest != _AFTER_EVERY_KEY else _LAST_TOKEN
 
@@ -122,12 +122,22 @@ def _content_in_key(part: KeyPart, key: Item) -> str:
 def _hash_prefix(part: KeyPart, content: str) -> bytes:
     hash_bytes = _bytes_of(part, content)
     if part.kind == "N":
-        return _token_bytes(hash_bytes) + hash_bytes
+        return token_bytes(hash_bytes) + hash_bytes
     if len(hash_bytes) > HASH_KEY_BYTES_MAX:
         raise validation(
             f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes"
         )
-    return _token_bytes(hash_bytes) + hash_bytes.replace(b"\x00", _ESCAPED_ZERO) + _TERMINATOR
+    return token_bytes(hash_bytes) + escaped(hash_bytes) + _TERMINATOR
+
+
+def escaped(data: bytes) -> bytes:
+    """S or B as in a hash part, without what ends it: in the same order, and a prefix of what has it as prefix."""
+    return data.replace(b"\x00", _ESCAPED_ZERO)
+
+
+def delimited(kind: str, data: bytes) -> bytes:
+    """A value that `content_bytes` made, self-delimiting and in the same order."""
+    return data if kind == "N" else escaped(data) + _TERMINATOR
 
 
 def _range_bytes(part: KeyPart, content: str) -> bytes:
@@ -140,16 +150,21 @@ def _range_bytes(part: KeyPart, content: str) -> bytes:
     return range_bytes
 
 
-def _bytes_of(part: KeyPart, content: str) -> bytes:
-    if part.kind == "N":
+def content_bytes(kind: str, content: str) -> bytes:
+    """A key attribute's value as bytes that sort as it does. `kind`: "S", "N" or "B"."""
+    if kind == "N":
         return numbers.encode(content)
+    return content.encode() if kind == "S" else a2b_base64(content)
+
+
+def _bytes_of(part: KeyPart, content: str) -> bytes:
     if not content:
         kind = "string" if part.kind == "S" else "binary"
         raise validation(
             "One or more parameter values are not valid. "
             f"The AttributeValue for a key attribute cannot contain an empty {kind} value. Key: {part.name}"
         )
-    return content.encode() if part.kind == "S" else a2b_base64(content)
+    return content_bytes(part.kind, content)
 
 
 def _content_of(kind: str, data: bytes) -> str:

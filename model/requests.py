@@ -70,7 +70,8 @@ class Expressions(Struct, frozen=True, array_like=True):
 
 
 class Put(Struct, frozen=True, array_like=True, tag=1):
-    """`item`: the whole item as compact canonical DynamoDB JSON; `size`: as AWS counts it, bytes."""
+    """`item`: the whole item as compact canonical DynamoDB JSON; `size`: as AWS counts it, bytes. `measure` (of every
+    write): the answer shall tell what it took at each index, and the size of the item's collection."""
 
     key: bytes
     item: bytes
@@ -78,6 +79,7 @@ class Put(Struct, frozen=True, array_like=True, tag=1):
     expressions: Expressions | None = None
     returns: ReturnValues = ReturnValues.NONE
     return_old_on_failure: bool = False
+    measure: bool = False
 
 
 class Update(Struct, frozen=True, array_like=True, tag=2):
@@ -88,6 +90,7 @@ class Update(Struct, frozen=True, array_like=True, tag=2):
     expressions: Expressions
     returns: ReturnValues = ReturnValues.NONE
     return_old_on_failure: bool = False
+    measure: bool = False
 
 
 class Delete(Struct, frozen=True, array_like=True, tag=3):
@@ -95,6 +98,7 @@ class Delete(Struct, frozen=True, array_like=True, tag=3):
     expressions: Expressions | None = None
     returns: ReturnValues = ReturnValues.NONE
     return_old_on_failure: bool = False
+    measure: bool = False
 
 
 Write = Put | Update | Delete

@@ -27,6 +27,48 @@ class KeySchema(Struct, frozen=True, array_like=True):
     range: KeyPart | None = None
 
 
+class IndexStatus(IntEnum):
+    CREATING = 0
+    ACTIVE = 1
+    DELETING = 2
+
+
+class ProjectionKind(IntEnum):
+    """Which attributes of an item its index entry holds, besides the keys of table and index."""
+
+    ALL = 0
+    KEYS_ONLY = 1
+    INCLUDE = 2
+
+
+class IndexKeys(Struct, frozen=True, array_like=True):
+    """An index's key attributes: up to four of each for a global index, one of each for a local one. An item that
+    lacks one of them has no entry."""
+
+    hash: tuple[KeyPart, ...]
+    range: tuple[KeyPart, ...] = ()
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """One secondary index of one table.
+
+    `id` is a number as a table's: it prefixes the entries' keys in the store and is never reused. A global
+    index's partitions bear it as their `table_id`; a local index's entries lie in the table's own partitions.
+    `uuid` names this creation of the index, in every region. `included`: of INCLUDE, the further attributes.
+    `backfilling`: of a global index in CREATING, its partitions serve and the table's items are being entered.
+    """
+
+    id: int
+    name: str
+    local: bool
+    keys: IndexKeys
+    projection: ProjectionKind
+    included: tuple[str, ...] = ()
+    uuid: str = ""
+    status: IndexStatus = IndexStatus.ACTIVE
+    backfilling: bool = False
+
+
 class Table(Struct, frozen=True, kw_only=True, tag="table"):
     """One table of one region.
 
@@ -36,6 +78,7 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     DescribeTable needs (AttributeDefinitions, billing, tags…), as the caller gave them, canonical.
     `aliases`: further global ids of the same table, which regions gave it before they heard of each other.
     `updates`: the newest updates that this region was asked for, by their ids, so that none is made twice.
+    `indexes`: secondary indexes, local ones first, in the order of their creation.
     """
 
     id: int
@@ -49,3 +92,4 @@ class Table(Struct, frozen=True, kw_only=True, tag="table"):
     definition: dict[str, Any] = {}
     aliases: tuple[str, ...] = ()
     updates: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()

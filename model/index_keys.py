@@ -1,0 +1,109 @@
+"""Keys of index entries as bytes: what routes an entry, and what orders it in the store.
+
+    8 bytes       token of the hash part: where the entry lies among a global index's partitions
+    hash part     each partition-key attribute's value, self-delimiting as in model/keys
+    range part    each sort-key attribute's value, self-delimiting as well: what follows must not change their order
+    item part     the item's own key without its token: one entry for one item
+
+A local index's hash part is its item's own, so an entry has its item's token. As in model/keys, this layout is on
+disk and never changes, and every function takes values that model/values has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from kvorum.model import keys
+from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
+from kvorum.model.requests import AttributeValue, Item
+from kvorum.model.table import IndexKeys, KeyPart
+
+_TOKEN_BYTES = 8
+
+
+def entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
+    """The key of the item's entry. None when it has none: an attribute of the index's key is missing, or is what no
+    write of an indexed table lets in (another type, empty, too long) but a table may have held before its index.
+    `item_key`: the item's, as model/keys encodes it."""
+    hash_contents = _contents(index.hash, item)
+    range_contents = _contents(index.range, item)
+    if hash_contents is None or range_contents is None:
+        return None
+    if _size(hash_contents) > HASH_KEY_BYTES_MAX or _size(range_contents) > RANGE_KEY_BYTES_MAX:
+        return None
+    prefix = _prefix(index.hash, hash_contents)
+    return prefix + _delimited(index.range, range_contents) + item_key[_TOKEN_BYTES:]
+
+
+def bounds(
+    index: IndexKeys,
+    hash_values: Sequence[AttributeValue],
+    equal: Sequence[AttributeValue],
+    operator: str,
+    operands: Sequence[AttributeValue],
+) -> tuple[bytes, bytes]:
+    """lower <= key < upper of the entries with these partition-key values, whose first sort-key attributes equal
+    `equal`, and whose next one satisfies `operator` with `operands`, as keys.range_bounds has them; lower == upper when
+    none can. Every value is of its attribute's type and not empty."""
+    prefix = hash_prefix(index, hash_values)
+    fixed = index.range[: len(equal)]
+    prefix += _delimited(fixed, [_bytes(part, value) for part, value in zip(fixed, equal, strict=True)])
+    end = keys.successor(prefix)
+    if operator == "":
+        return prefix, end
+    part = index.range[len(equal)]
+    contents = [_bytes(part, operand) for operand in operands]
+    if operator == "begins_with":
+        begun = prefix + keys.escaped(contents[0])
+        return begun, keys.successor(begun)
+    points = [prefix + keys.delimited(part.kind, content) for content in contents]
+    match operator:
+        case "=":
+            return points[0], keys.successor(points[0])
+        case "<":
+            return prefix, points[0]
+        case "<=":
+            return prefix, keys.successor(points[0])
+        case ">":
+            return keys.successor(points[0]), end
+        case ">=":
+            return points[0], end
+        case "BETWEEN":
+            return points[0], max(points[0], keys.successor(points[1]))
+        case _:
+            raise AssertionError(f"no operator of a key condition: {operator}")
+
+
+def hash_prefix(index: IndexKeys, hash_values: Sequence[AttributeValue]) -> bytes:
+    """What every entry with these partition-key values starts with, and no other."""
+    contents = [_bytes(part, value) for part, value in zip(index.hash, hash_values, strict=True)]
+    return _prefix(index.hash, contents)
+
+
+def _prefix(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
+    delimited = _delimited(parts, contents)
+    return keys.token_bytes(contents[0] if len(contents) == 1 else delimited) + delimited
+
+
+def _delimited(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
+    return b"".join(keys.delimited(part.kind, content) for part, content in zip(parts, contents, strict=True))
+
+
+def _contents(parts: Sequence[KeyPart], item: Item) -> list[bytes] | None:
+    contents: list[bytes] = []
+    for part in parts:
+        value = item.get(part.name)
+        content = value.get(part.kind) if value is not None else None
+        if not content:
+            return None
+        contents.append(keys.content_bytes(part.kind, content))
+    return contents
+
+
+def _bytes(part: KeyPart, value: AttributeValue) -> bytes:
+    return keys.content_bytes(part.kind, cast(str, value[part.kind]))
+
+
+def _size(contents: list[bytes]) -> int:
+    return sum(map(len, contents))

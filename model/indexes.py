@@ -1,0 +1,158 @@
+"""How a table's items show in its secondary indexes: entries, and what a change of an item does to them.
+
+An entry is a record as an item's is (model/record), under a key that names one item (model/index_keys): the item's
+projected attributes, with the stamp and the region of the write that made it. Every change of an item says what
+becomes of its old and of its new entry, at the change's own stamp; of several operations on one entry the one with
+the greatest (stamp, region) stays (replication/lww). So a global index may hear of changes in any order, and more
+than once: the last change of an item to touch an entry decides it, and an item's changes are ordered by stamp.
+
+Source: AWS developer guide, "Using Global Secondary Indexes in DynamoDB", "Local secondary indexes".
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from kvorum.model import record as records
+from kvorum.model.errors import ApiError, validation
+from kvorum.model.index_keys import entry_key
+from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
+from kvorum.model.requests import Item
+from kvorum.model.table import Index, KeyPart, KeySchema, ProjectionKind, Table
+from kvorum.model.values import dumps, item_size, loads, type_of
+
+WRITE_UNIT_BYTES = 1_024
+
+
+class Entry(NamedTuple):
+    """`attributes`: the projected ones; `size`: their bytes as AWS counts them."""
+
+    key: bytes
+    attributes: Item
+    size: int
+
+
+class View:
+    """What one index shows of its table's items."""
+
+    __slots__ = ("_names", "index")
+
+    def __init__(self, keys: KeySchema, index: Index) -> None:
+        self.index = index
+        self._names: frozenset[str] | None = None
+        if index.projection is not ProjectionKind.ALL:
+            key_names = [part.name for part in (*_parts(keys), *index.keys.hash, *index.keys.range)]
+            self._names = frozenset((*key_names, *index.included))
+
+    def shows(self, attribute: str) -> bool:
+        """Whether entries hold this attribute when their items do."""
+        return self._names is None or attribute in self._names
+
+    def entry(self, item: Item | None, item_key: bytes) -> Entry | None:
+        """The entry of `item`, None when it has none (a sparse index's, or there is no item)."""
+        key = entry_key(self.index.keys, item, item_key) if item is not None else None
+        if item is None or key is None:
+            return None
+        names = self._names
+        shown = item if names is None else {name: item[name] for name in item if name in names}
+        return Entry(key, shown, item_size(shown))
+
+    def operations(self, item_key: bytes, previous: bytes | None, record: bytes) -> list[tuple[bytes, bytes]]:
+        """What the change from `previous` to `record` (model/record; either may be a tombstone) does to a global
+        index: (entry key, record of the entry or tombstone), at the stamp of `record`."""
+        stamp, region = records.stamp_of(record), records.region_of(record)
+        entry = self.entry(_item_of(record), item_key)
+        before = _item_of(previous)
+        old_key = entry_key(self.index.keys, before, item_key) if before is not None else None
+        operations: list[tuple[bytes, bytes]] = []
+        if old_key is not None and (entry is None or old_key != entry.key):
+            operations.append((old_key, records.encode_tombstone(stamp, region)))
+        if entry is not None:
+            operations.append((entry.key, encode_entry(entry, stamp, region)))
+        return operations
+
+
+@lru_cache(4_096)
+def view(keys: KeySchema, index: Index) -> View:
+    """`keys`: the table's."""
+    return View(keys, index)
+
+
+def encode_entry(entry: Entry, stamp: int, region: bytes) -> bytes:
+    return records.encode(dumps(entry.attributes), entry.size, stamp, region)
+
+
+def write_units(old: Entry | None, new: Entry | None) -> int:
+    """What a write of an item costs one index: nothing when the entry stays as it is, one write of the larger when
+    only other attributes change, one to remove and one to insert when the entry's key changes.
+    Source: developer guide, "Write throughput capacity" of global and of local secondary indexes."""
+    if old is None or new is None:
+        only = old or new
+        return 0 if only is None else _units(only.size)
+    if old.key != new.key:
+        return _units(old.size) + _units(new.size)
+    return 0 if old.attributes == new.attributes else _units(max(old.size, new.size))
+
+
+def check_key_attributes(table: Table, item: Item) -> None:
+    """Raises ValidationException when an attribute of `item` cannot be what an index of `table` has it for: a value of
+    another type, an empty one, one that is too long. What is missing only keeps the item out of the index."""
+    for index in table.indexes:
+        for part in (*index.keys.hash, *index.keys.range):
+            value = item.get(part.name)
+            if value is not None:
+                content = value.get(part.kind)
+                if not content:
+                    raise _unfit(index, part, value)
+        _check_lengths(index, item)
+
+
+def _unfit(index: Index, part: KeyPart, value: dict[str, object]) -> ApiError:
+    kind = type_of(value)
+    if kind != part.kind:
+        return validation(
+            "One or more parameter values were invalid: Type mismatch for Index Key "
+            f"{part.name} Expected: {part.kind} Actual: {kind} IndexName: {index.name}"
+        )
+    what = "string" if kind == "S" else "binary"
+    return validation(
+        "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
+        f"The AttributeValue for a key attribute cannot contain an empty {what} value. "
+        f"IndexName: {index.name}, IndexKey: {part.name}"
+    )
+
+
+def _check_lengths(index: Index, item: Item) -> None:
+    if _length(index.keys.hash, item) > HASH_KEY_BYTES_MAX:
+        raise validation(
+            "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of"
+            f"{HASH_KEY_BYTES_MAX} bytes"
+        )
+    if _length(index.keys.range, item) > RANGE_KEY_BYTES_MAX:
+        raise validation(
+            "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
+            f"limit of {RANGE_KEY_BYTES_MAX} bytes"
+        )
+
+
+def _length(parts: tuple[KeyPart, ...], item: Item) -> int:
+    total = 0
+    for part in parts:
+        value = item.get(part.name)
+        if value is not None and part.kind != "N":
+            content: str = value[part.kind]
+            total += len(content.encode()) if part.kind == "S" else len(content) * 3 // 4 - content.count("=")
+    return total
+
+
+def _item_of(record: bytes | None) -> Item | None:
+    return None if record is None or records.is_tombstone(record) else loads(records.json_of(record))
+
+
+def _parts(keys: KeySchema) -> tuple[KeyPart, ...]:
+    return (keys.hash,) if keys.range is None else (keys.hash, keys.range)
+
+
+def _units(size: int) -> int:
+    return (size + WRITE_UNIT_BYTES - 1) // WRITE_UNIT_BYTES or 1
