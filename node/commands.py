@@ -9,7 +9,8 @@ from msgspec.msgpack import Decoder, Encoder
 
 class Mutation(Struct, frozen=True, array_like=True):
     """`record` None removes the key for good (a local table's delete); a tombstone is a record. The deltas
-    keep the partition's live item count and size. `log` says whether readers of the change log exist."""
+    keep the partition's live item count and size. `log` says whether readers of the change log exist. `forget`:
+    the record, a tombstone, goes to the change log only, and the key is removed for good."""
 
     key: bytes
     record: bytes | None
@@ -18,6 +19,7 @@ class Mutation(Struct, frozen=True, array_like=True):
     log: bool = False
     previous: bytes | None = None
     service: bool = False
+    forget: bool = False
 
 
 class Mutate(Struct, frozen=True, array_like=True, tag=1):
