@@ -20,13 +20,14 @@ from kvorum.control.state import (
     global_ids,
     waiting_claims,
 )
-from kvorum.model.table import Table
+from kvorum.model.table import Index, Table
 
 
 class Directory:
     """`version` is the control group's raft index of the newest change seen; -1 before the first. `missed`: a
     change in between was lost on the way; whoever feeds this directory must Watch again from `version`.
-    `tables_by_global_id` knows a table's aliases too. `ended`: global tables that are no more."""
+    `tables_by_global_id` knows a table's aliases too. `indexes_by_id`: every secondary index, local ones too, by the
+    number that a global one's partitions bear as their `table_id`. `ended`: global tables that are no more."""
 
     def __init__(self) -> None:
         self.version = -1
@@ -34,6 +35,7 @@ class Directory:
         self.tables: dict[str, Table] = {}
         self.tables_by_id: dict[int, Table] = {}
         self.tables_by_global_id: dict[str, Table] = {}
+        self.indexes_by_id: dict[int, tuple[Table, Index]] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.partitions: dict[int, Partition] = {}
         self.peer_operations: dict[int, PeerOperation] = {}
@@ -53,11 +55,11 @@ class Directory:
         self._listeners.append(listener)
 
     def partitions_of(self, table_id: int) -> list[Partition]:
-        """In token order; empty when the table is unknown or gone."""
+        """Of a table, or of a global index by its own id, in token order; empty when it is unknown or gone."""
         return self._by_table.get(table_id, [])
 
     def partition_for(self, table_id: int, token: int) -> Partition | None:
-        """The partition whose range holds `token` (0 <= token < 2**64)."""
+        """The partition of a table or a global index whose range holds `token` (0 <= token < 2**64)."""
         partitions = self._by_table.get(table_id)
         if not partitions:
             return None
@@ -135,11 +137,15 @@ class Directory:
             for global_id in global_ids(old):  # unless a table of another name has taken it over
                 if self.tables_by_global_id.get(global_id) is old:
                     del self.tables_by_global_id[global_id]
+            for index in old.indexes:
+                self.indexes_by_id.pop(index.id, None)
         if isinstance(record, Table):
             self.tables[name] = record
             self.tables_by_id[record.id] = record
             for global_id in global_ids(record):
                 self.tables_by_global_id[global_id] = record
+            for index in record.indexes:
+                self.indexes_by_id[index.id] = (record, index)
 
     def _index(self, table_ids: set[int]) -> None:
         """Order the partitions of these tables by token. One pass over all partitions, however many tables."""

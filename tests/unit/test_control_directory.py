@@ -30,6 +30,7 @@ def contents(directory: Directory) -> dict[str, object]:
         "tables": directory.tables,
         "by id": directory.tables_by_id,
         "by global id": directory.tables_by_global_id,
+        "indexes": directory.indexes_by_id,
         "nodes": directory.nodes,
         "partitions": directory.partitions,
         "in order": {number: directory.partitions_of(number) for number in range(1, 60)},
