@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import msgspec
 from bench import peers
 from bench.load import Plan, Result
 
+TABLE, INDEXED_TABLE = "bench", "bench-indexed"
 KEYS = 10_000
 CONNECTIONS = 32
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -38,17 +40,36 @@ def item(number: int) -> dict[str, object]:
     }
 
 
-def put_bodies() -> list[bytes]:
-    bodies = [_json({"TableName": "bench", "Item": item(number)}) for number in range(KEYS)]
+def put_bodies(table: str = TABLE) -> list[bytes]:
+    bodies = [_json({"TableName": table, "Item": item(number)}) for number in range(KEYS)]
     random.Random(1).shuffle(bodies)
     return bodies
 
 
 def get_bodies() -> list[bytes]:
     bodies = [
-        _json({"TableName": "bench", "Key": {"pk": {"S": f"user#{number:08d}"}}}) for number in range(KEYS)
+        _json({"TableName": TABLE, "Key": {"pk": {"S": f"user#{number:08d}"}}}) for number in range(KEYS)
     ]
     random.Random(2).shuffle(bodies)
+    return bodies
+
+
+def update_bodies() -> list[bytes]:
+    """One number more, where the item exists."""
+    bodies = [
+        _json(
+            {
+                "TableName": TABLE,
+                "Key": {"pk": {"S": f"user#{number:08d}"}},
+                "UpdateExpression": "SET #views = #views + :one",
+                "ConditionExpression": "attribute_exists(pk)",
+                "ExpressionAttributeNames": {"#views": "views"},
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            }
+        )
+        for number in range(KEYS)
+    ]
+    random.Random(3).shuffle(bodies)
     return bodies
 
 
@@ -79,17 +100,21 @@ def load(plan: Plan, core: int | None) -> Result:
     return result
 
 
-def create_table(port: int) -> None:
-    body = {
-        "TableName": "bench",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+def create_table(port: int, name: str, **indexes: object) -> None:
+    """`indexes`: further members of the request."""
+    names = ["pk", *(["name"] if indexes else [])]
+    body: dict[str, object] = {
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in names],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
+        **indexes,
     }
     _call(port, "CreateTable", body)
     for _ in range(600):
-        if _call(port, "DescribeTable", {"TableName": "bench"})["Table"]["TableStatus"] == "ACTIVE":
+        if _call(port, "DescribeTable", {"TableName": name})["Table"]["TableStatus"] == "ACTIVE":
             return
+        time.sleep(0.05)
     raise TimeoutError("the table did not become ACTIVE")
 
 
@@ -114,12 +139,29 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def measure_dynamodb(port: int, core: int | None) -> tuple[Result, Result]:
-    """(PutItem, GetItem): puts fill the table, eventually consistent gets read it."""
-    create_table(port)
-    put = load(Plan(port=port, target="PutItem", requests=put_bodies(), count=COUNT, warmup=KEYS), core)
-    get = load(Plan(port=port, target="GetItem", requests=get_bodies(), count=COUNT, warmup=KEYS), core)
-    return put, get
+def measure_dynamodb(port: int, core: int | None) -> dict[str, Result]:
+    """By what is done: puts fill the table, eventually consistent gets read it, updates change every item; then puts
+    into a table with one global index of all attributes."""
+    create_table(port, TABLE)
+
+    def measured(target: str, bodies: list[bytes]) -> Result:
+        return load(Plan(port=port, target=target, requests=bodies, count=COUNT, warmup=KEYS), core)
+
+    results = {
+        "PutItem": measured("PutItem", put_bodies()),
+        "GetItem": measured("GetItem", get_bodies()),
+        "UpdateItem with a condition": measured("UpdateItem", update_bodies()),
+    }
+    create_table(port, INDEXED_TABLE, GlobalSecondaryIndexes=[INDEX])
+    results["PutItem with a global index"] = measured("PutItem", put_bodies(INDEXED_TABLE))
+    return results
+
+
+INDEX = {
+    "IndexName": "by-name",
+    "KeySchema": [{"AttributeName": "name", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
 
 
 @contextmanager
@@ -131,30 +173,34 @@ def scratch() -> Iterator[Path]:
 def row(name: str, result: Result, base: float | None = None) -> None:
     ratio = f"{result.requests_per_second / base:6.2f} x" if base else ""
     print(
-        f"  {name:<44}{result.requests_per_second:>9,.0f} /s"
+        f"  {name:<52}{result.requests_per_second:>9,.0f} /s"
         f"{result.p50_ms:>8.2f} ms{result.p99_ms:>8.2f} ms  {ratio}",
         flush=True,
     )
 
 
+def rows(name: str, results: dict[str, Result], base: dict[str, Result] | None = None) -> None:
+    for what, result in results.items():
+        row(f"{name} {what}", result, base[what].requests_per_second if base else None)
+
+
 def single_process() -> None:
-    print(f"one core each, {CONNECTIONS} connections, {KEYS:,} keys, ~300-byte items      p50       p99")
+    print(
+        f"one core each, {CONNECTIONS} connections, {KEYS:,} keys, ~300-byte items              p50       p99"
+    )
     with scratch() as directory, peers.dynalite(directory, SERVER_CORE) as port:
-        base_put, base_get = measure_dynamodb(port, LOAD_CORE)
-    row("dynalite PutItem (in memory)", base_put)
-    row("dynalite GetItem", base_get)
+        base = measure_dynamodb(port, LOAD_CORE)
+    rows("dynalite (in memory)", base)
     with scratch() as directory, peers.kvorum_dev(directory, SERVER_CORE) as port:
-        put, get = measure_dynamodb(port, LOAD_CORE)
-    row("kvorum dev PutItem (fsynced)", put, base_put.requests_per_second)
-    row("kvorum dev GetItem", get, base_get.requests_per_second)
+        rows("kvorum dev (fsynced)", measure_dynamodb(port, LOAD_CORE), base)
     with scratch() as directory, peers.kvorum_dev(directory, SERVER_CORE, "--in-memory") as port:
-        put, get = measure_dynamodb(port, LOAD_CORE)
-    row("kvorum dev --in-memory PutItem", put, base_put.requests_per_second)
-    row("kvorum dev --in-memory GetItem", get, base_get.requests_per_second)
+        rows("kvorum dev --in-memory", measure_dynamodb(port, LOAD_CORE), base)
 
 
 def cluster() -> None:
-    print(f"three members, fsync, whole machine shared, {CONNECTIONS} connections       p50       p99")
+    print(
+        f"three members, fsync, whole machine shared, {CONNECTIONS} connections               p50       p99"
+    )
     with scratch() as directory, peers.etcd_cluster(directory) as port:
         plan = Plan(
             port=port,
@@ -166,9 +212,9 @@ def cluster() -> None:
         base = load(plan, None)
     row("etcd put, raw gRPC to the leader", base)
     with scratch() as directory, peers.kvorum_up(directory) as port:
-        put, get = measure_dynamodb(port, None)
-    row("kvorum up PutItem, through the router", put, base.requests_per_second)
-    row("kvorum up GetItem, through the router", get)
+        results = measure_dynamodb(port, None)
+    row("kvorum up, by the router: PutItem", results.pop("PutItem"), base.requests_per_second)
+    rows("kvorum up, by the router:", results)
 
 
 def main() -> None:
