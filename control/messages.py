@@ -62,8 +62,11 @@ class ReadRange(Struct, frozen=True, array_like=True, tag=12):
 
 
 class ReadStatistics(Struct, frozen=True, array_like=True, tag=13):
+    """`index`: a local index of the partition's table, 0 for its items."""
+
     partition: int
     epoch: int
+    index: int = 0
 
 
 class RecordAnswer(Struct, frozen=True, array_like=True, tag=30):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
@@ -46,6 +47,16 @@ def validation(message: str) -> ApiError:
     return ApiError(_VALIDATE + "ValidationException", message)
 
 
+_ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
+
+
+def in_envelope(error: ApiError) -> ApiError:
+    """The ValidationException as the only one of a request, in the words that AWS puts before several."""
+    if _ENVELOPE.match(error.message) is not None:
+        return error
+    return validation(f"1 validation error detected: {error.message}")
+
+
 def serialization(message: str | None = None) -> ApiError:
     return ApiError(_SERVICE + "SerializationException", message or "")
 
@@ -84,6 +95,19 @@ def being_created(name: str) -> ApiError:
     )
 
 
+def index_being_created(table: str, index: str) -> ApiError:
+    return resource_in_use(
+        "Attempt to change a resource which is still in use: Index is being created.  "
+        f"Table: {table} Index: {index}"
+    )
+
+
+def one_online_index() -> ApiError:
+    return limit_exceeded(
+        "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+    )
+
+
 def deletion_protected() -> ApiError:
     return validation(
         "Resource cannot be deleted as it is currently protected against deletion. "
@@ -111,6 +135,10 @@ def conditional_check_failed(item: Any | None = None) -> ApiError:
 def duplicate_item() -> ApiError:
     """What PartiQL's INSERT says of a key that is taken."""
     return ApiError(_DYNAMODB + "DuplicateItemException", "Duplicate primary key exists in table")
+
+
+def item_collection_size_limit_exceeded() -> ApiError:
+    return ApiError(_DYNAMODB + "ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
 
 
 def throttled(message: str = "Rate of requests exceeds the allowed throughput.") -> ApiError:

@@ -36,6 +36,14 @@ def entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
     return prefix + _delimited(index.range, range_contents) + item_key[_TOKEN_BYTES:]
 
 
+def item_key_of(index: IndexKeys, entry: bytes) -> bytes:
+    """The key of the item that a local index's entry stands for. `entry`: the entry's key."""
+    end = _TOKEN_BYTES
+    for part in (*index.hash, *index.range):
+        end = keys.delimited_end(part.kind, entry, end)
+    return entry[:_TOKEN_BYTES] + entry[end:]
+
+
 def bounds(
     index: IndexKeys,
     hash_values: Sequence[AttributeValue],

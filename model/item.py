@@ -35,12 +35,19 @@ class Image(Struct, eq=False):
 class Outcome(Struct, frozen=True):
     """`json`: the new item, None when there is none afterwards; `size`: its bytes as AWS counts them, else 0.
     `attributes`: the JSON that ReturnValues asked for, None when there is nothing to return. `changed`: False
-    when what was stored already is what the write would store."""
+    when what was stored already is what the write would store. `decoded`: the new item's attributes, where the
+    write had to make them."""
 
     json: bytes | None
     size: int
     attributes: bytes | None
     changed: bool
+    decoded: Item | None = None
+
+    @property
+    def image(self) -> Image | None:
+        """The new item."""
+        return None if self.json is None else Image(self.json, self.size, self.decoded)
 
 
 def apply(write: Write, previous: Image | None, table: Table) -> Outcome:
@@ -91,7 +98,7 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
         json, size, changed = dumps(new), item_size(new), True
         if size > ITEM_BYTES_MAX:
             raise validation("Item size to update has exceeded the maximum allowed size")
-    return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed)
+    return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed, new)
 
 
 def _updated(given: Expressions, old: Item, table: Table) -> expressions.UpdateOutcome:

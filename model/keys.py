@@ -96,6 +96,11 @@ def decode_key(schema: KeySchema, data: bytes) -> Item:
     return attributes
 
 
+def collection_of(schema: KeySchema, key: bytes) -> bytes:
+    """What every key with the partition key's value of `key` starts with: `hash_prefix` of that value."""
+    return key[: delimited_end(schema.hash.kind, key, _TOKEN_BYTES)]
+
+
 def token_of(key: bytes) -> int:
     return int.from_bytes(key[:_TOKEN_BYTES], "big")
 
@@ -138,6 +143,13 @@ def escaped(data: bytes) -> bytes:
 def delimited(kind: str, data: bytes) -> bytes:
     """A value that `content_bytes` made, self-delimiting and in the same order."""
     return data if kind == "N" else escaped(data) + _TERMINATOR
+
+
+def delimited_end(kind: str, data: bytes, start: int) -> int:
+    """Where the value ends that begins at `start`, as `delimited` has written it."""
+    if kind == "N":
+        return numbers.encoded_end(data, start)
+    return data.index(_TERMINATOR, start) + len(_TERMINATOR)
 
 
 def _range_bytes(part: KeyPart, content: str) -> bytes:

@@ -7,10 +7,31 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 
+class EntryOperation(Struct, frozen=True, array_like=True):
+    """A local index's entry, put under `key`, or removed when `record` is None. The deltas keep the index's count
+    of entries and their size."""
+
+    index: int
+    key: bytes
+    record: bytes | None
+    entries_delta: int
+    bytes_delta: int
+
+
+class LocalChange(Struct, frozen=True, array_like=True):
+    """What a change of one item does to its table's local indexes, and to the item's collection: `collection` is
+    what the keys of its items begin with, `collection_bytes` its size afterwards."""
+
+    entries: list[EntryOperation]
+    collection: bytes
+    collection_bytes: int
+
+
 class Mutation(Struct, frozen=True, array_like=True):
     """`record` None removes the key for good (a local table's delete); a tombstone is a record. The deltas
     keep the partition's live item count and size. `log` says whether readers of the change log exist. `forget`:
-    the record, a tombstone, goes to the change log only, and the key is removed for good."""
+    the record, a tombstone, goes to the change log only, and the key is removed for good. `local`: of
+    tables with local indexes."""
 
     key: bytes
     record: bytes | None
@@ -20,6 +41,7 @@ class Mutation(Struct, frozen=True, array_like=True):
     previous: bytes | None = None
     service: bool = False
     forget: bool = False
+    local: LocalChange | None = None
 
 
 class Mutate(Struct, frozen=True, array_like=True, tag=1):
