@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check format sim bench proto clean
+.PHONY: up test check format sim bench proto service-model clean
 
 up: .venv/runtime
 	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1 $(FLAGS)
@@ -32,6 +32,10 @@ bench: .venv/development
 # One generated module without services: client and door build theirs from its descriptors.
 proto: .venv/development
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto kvorum/v1/kvorum.proto
+
+# What AWS's service model, as the installed botocore has it, says of requests.
+service-model: .venv/development
+	$(BIN)/python -m tests.kit.service_model
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

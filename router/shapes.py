@@ -1,10 +1,10 @@
 """What a request must look like before anyone asks what it means: declared shapes, checked in AWS's order.
 
-An operation declares its request as a `Structure` of shapes, in the words of the service model (type, length,
-range, pattern, enumeration, required). `Request.read` then does what AWS does: first every JSON type
-(SerializationException, the first one found), then every constraint (ValidationException, all of them, at most
-ten), in the order of the declaration. A request that is right as it stands is accepted by closures made once
-from the same declaration; only one that is not, or that needs converting, takes the slow walk that finds words.
+An operation's request is a `Structure` of shapes, in the words of the service model (type, length, range, pattern,
+enumeration, required); router/service_model makes it from that model. `Request.read` then does what AWS does: first
+every JSON type (SerializationException, the first one found), then every constraint (ValidationException, all of
+them, at most ten), in the order of the members. A request that is right as it stands is accepted by closures made
+once from the same shapes; only one that is not, or that needs converting, takes the slow walk that finds words.
 
 Attribute values are the exception: the fast way leaves their inside to model/values, which every operation
 calls anyway and which says the same things.
@@ -31,47 +31,84 @@ _UNEXPECTED_STRUCTURE = "Start of structure or map found where not expected"
 _PARAMETERIZED = (
     "sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to java.lang.Class"
 )
+_NAME_PATTERN = "[a-zA-Z0-9_.-]+"
 
 Path = tuple[str, ...]
 """Members and positions from the request's top, in the model's own capitals; "member" for an element."""
 
 
+class Layer(Enum):
+    """Which of AWS's validations an operation runs, which decides order and words of what is wrong.
+
+    AWS is replacing its validation, operation by operation and region by region, since June 2026. Kvorum answers as
+    eu-west-2 does, the region that public conformance suites pin; most regions have followed it. The evidence is
+    what the suite paritysuite/dynamodb-conformance recorded of AWS (captures/cross-region-latest.json of 2026-09-20,
+    captures/2026-09-28-scan-validation-messages.json, captures/2026-10-07-sweep-follow-up.json: 31 of 33 regions
+    answer PutItem and UpdateItem in the newer way; tests/tier3/error-messages/valueLayers, deleteItem and putItem of
+    2026-10-09: eu-west-2 and us-east-1 agree). dynalite's tests hold the older words for every operation.
+    """
+
+    OLDER = 0
+    """All constraints together, each with the value that violates it."""
+    NEWER = 1
+    """GetItem, BatchGetItem, Query. Some constraints hide the value, and some are told alone, without looking on. A
+    request without a required member is still treated in the older way."""
+    ENVELOPED = 2
+    """PutItem, UpdateItem, DeleteItem. NEWER, and whatever is found wrong before the table is looked up stands behind
+    "1 validation error detected: ", not only what a shape says: ReturnValues, expressions, values, Expected."""
+
+
+class Echo(Enum):
+    """How a violated constraint shows the value."""
+
+    JAVA = 0  # as Java prints it
+    JSON = 1
+    NONE = 2  # not at all; the member is named as the model does
+
+
 class Faults:
     """The violated constraints of one request, in AWS's words."""
 
-    def __init__(self) -> None:
+    def __init__(self, layer: Layer = Layer.OLDER) -> None:
+        self.layer = layer
         self.texts: list[str] = []
+        self._fallback = ""
 
-    def add(self, path: Path, value: object, constraint: str, *, terse: bool = False) -> None:
-        """`terse`: the newer wording, which names the member as the model does and hides the value."""
-        if len(self.texts) >= FAULTS_MAX:
-            return
-        if terse:
-            subject = f"Value at '{'.'.join(path)}'"
+    def add(
+        self, path: Path, shown: str, constraint: str, echo: Echo = Echo.JAVA, *, fallback: bool = False
+    ) -> None:
+        """`shown`: the value. `fallback`: told only where nothing else is wrong."""
+        if echo is Echo.NONE:
+            text = f"Value at '{'.'.join(path)}' failed to satisfy constraint: {constraint}"
         else:
-            shown = "null" if value is None else f"'{_shown(value)}'"
-            subject = f"Value {shown} at '{'.'.join(part[:1].lower() + part[1:] for part in path)}'"
-        self.texts.append(f"{subject} failed to satisfy constraint: {constraint}")
+            name = ".".join(part[:1].lower() + part[1:] for part in path)
+            if len(shown) > SHOWN_CHARACTERS_MAX:
+                shown = shown[:SHOWN_CHARACTERS_MAX] + "…"
+            text = f"Value '{shown}' at '{name}' failed to satisfy constraint: {constraint}"
+        if not fallback:
+            self.add_text(text)
+        elif not self._fallback:
+            self._fallback = text
+
+    def add_null(self, path: Path) -> None:
+        name = ".".join(part[:1].lower() + part[1:] for part in path)
+        self.add_text(f"Value null at '{name}' failed to satisfy constraint: Member must not be null")
+
+    def add_text(self, text: str) -> None:
+        if len(self.texts) < FAULTS_MAX:
+            self.texts.append(text)
 
     def raise_if_any(self) -> None:
-        if self.texts:
-            count = len(self.texts)
+        texts = self.texts or ([self._fallback] if self._fallback else [])
+        if texts:
+            count = len(texts)
             raise errors.validation(
-                f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(self.texts)}"
+                f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(texts)}"
             )
 
 
 SHOWN_CHARACTERS_MAX = 10_000
 """An error does not send a whole batch back."""
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list):
-        text = f"[{', '.join(map(_shown, value))}]"
-    else:
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "…"
-
 
 Accept = Callable[[Any], bool]
 """True when the value is right as it stands: of its type, within its constraints, nothing to convert."""
@@ -92,6 +129,10 @@ class Shape(Protocol):
 
     def inspect(self, value: Any, path: Path, faults: Faults) -> None:
         """Report the constraints that a converted value violates."""
+        ...
+
+    def show(self, value: Any) -> str:
+        """A converted value as Java prints it."""
         ...
 
 
@@ -115,6 +156,10 @@ def _token(raw: object) -> str:
             return "NUMBER_VALUE"
 
 
+def _show(shape: Shape, value: Any) -> str:
+    return "null" if value is None else shape.show(value)
+
+
 def _length_constraints(length_min: int, length_max: int | None) -> list[str]:
     """Map constraints, as AWS lists them inside brackets."""
     texts: list[str] = []
@@ -125,13 +170,20 @@ def _length_constraints(length_min: int, length_max: int | None) -> list[str]:
     return texts
 
 
-def _inspect_length(
-    value: Any, length_min: int, length_max: int | None, path: Path, faults: Faults, *, terse: bool = False
-) -> None:
+def _length_fault(value: Any, length_min: int, length_max: int | None) -> str | None:
     if len(value) < length_min:
-        faults.add(path, value, f"Member must have length greater than or equal to {length_min}", terse=terse)
+        return f"Member must have length greater than or equal to {length_min}"
     if length_max is not None and len(value) > length_max:
-        faults.add(path, value, f"Member must have length less than or equal to {length_max}", terse=terse)
+        return f"Member must have length less than or equal to {length_max}"
+    return None
+
+
+def _pattern_constraint(pattern: str) -> str:
+    return f"Member must satisfy regular expression pattern: {pattern}"
+
+
+def _enumeration_constraint(values: tuple[str, ...]) -> str:
+    return f"Member must satisfy enum value set: [{', '.join(values)}]"
 
 
 def _inspect_element(shape: Shape, value: Any, path: Path, faults: Faults) -> None:
@@ -139,15 +191,15 @@ def _inspect_element(shape: Shape, value: Any, path: Path, faults: Faults) -> No
     if value is not None:
         shape.inspect(value, path, faults)
     elif not isinstance(shape, AttributeValue):
-        faults.add(path, None, "Member must not be null")
+        faults.add_null(path)
 
 
 ACCEPTED_MAX = 1_024
 """Texts of one pattern that are remembered: mostly names of tables, and the same few again and again."""
 
 
-def _accept_pattern(low: int, high: int, pattern: str) -> Accept:
-    whole = re.compile(pattern).fullmatch
+def _remembering(check: Accept) -> Accept:
+    """`check` for strings, most of which come again and again."""
     accepted: set[str] = set()
 
     def accept(raw: Any) -> bool:
@@ -155,7 +207,7 @@ def _accept_pattern(low: int, high: int, pattern: str) -> Accept:
             return False
         if raw in accepted:
             return True
-        if not low <= len(raw) <= high or whole(raw) is None:
+        if not check(raw):
             return False
         if len(accepted) >= ACCEPTED_MAX:
             accepted.clear()
@@ -165,47 +217,130 @@ def _accept_pattern(low: int, high: int, pattern: str) -> Accept:
     return accept
 
 
+def _convert_text(raw: Any) -> str:
+    if isinstance(raw, str):
+        return raw
+    _refuse_collection(raw, "java.lang.String")
+    raise errors.serialization(f"{_token(raw)} cannot be converted to String")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string. `pattern` must match it whole; `pattern_shown` is what the message quotes, where AWS accepts
-    more than it says."""
+    """A string; lengths in characters. `pattern` must match it whole; `pattern_shown` is what the message quotes
+    where Java writes it otherwise."""
 
     length_min: int = 0
     length_max: int | None = None
     pattern: str | None = None
     pattern_shown: str | None = None
-    values: tuple[str, ...] = ()
 
     @property
     def java(self) -> str:
         return "java.lang.String"
 
     def accept(self) -> Accept:
-        if self.values:
-            values = frozenset(self.values)
-            return lambda raw: type(raw) is str and raw in values
-        if self.pattern is None and not self.length_min and self.length_max is None:
-            return lambda raw: type(raw) is str
         low, high = self.length_min, self.length_max if self.length_max is not None else 1 << 62
-        if self.pattern is None:
-            return lambda raw: type(raw) is str and low <= len(raw) <= high
-        return _accept_pattern(low, high, self.pattern)
+        if self.pattern is not None:
+            whole = re.compile(self.pattern).fullmatch
+            return _remembering(lambda raw: low <= len(raw) <= high and whole(raw) is not None)
+        if not self.length_min and self.length_max is None:
+            return lambda raw: type(raw) is str
+        return lambda raw: type(raw) is str and low <= len(raw) <= high
 
     def convert(self, raw: Any, *, element: bool) -> str:
-        if isinstance(raw, str):
-            return raw
-        _refuse_collection(raw, self.java)
-        raise errors.serialization(f"{_token(raw)} cannot be converted to String")
+        return _convert_text(raw)
 
     def inspect(self, value: str, path: Path, faults: Faults) -> None:
-        if self.values and value not in self.values:
-            faults.add(path, value, f"Member must satisfy enum value set: [{', '.join(self.values)}]")
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
-            faults.add(path, value, self.pattern_constraint())
-        _inspect_length(value, self.length_min, self.length_max, path, faults)
+            faults.add(path, value, _pattern_constraint(self.pattern_shown or self.pattern))
+        fault = _length_fault(value, self.length_min, self.length_max)
+        if fault is not None:
+            faults.add(path, value, fault)
 
-    def pattern_constraint(self) -> str:
-        return f"Member must satisfy regular expression pattern: {self.pattern_shown or self.pattern}"
+    def show(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """One of a few words, in the order in which AWS lists them. `newer`: what the newer layers list instead, without
+    value and member; `alone`: in such a layer nothing else is looked at."""
+
+    values: tuple[str, ...]
+    newer: tuple[str, ...] = ()
+    alone: bool = False
+
+    @property
+    def java(self) -> str:
+        return "java.lang.String"
+
+    def accept(self) -> Accept:
+        values = frozenset(self.values)
+        return lambda raw: type(raw) is str and raw in values
+
+    def convert(self, raw: Any, *, element: bool) -> str:
+        return _convert_text(raw)
+
+    def inspect(self, value: str, path: Path, faults: Faults) -> None:
+        if value in self.values:
+            return
+        if not self.newer or faults.layer is Layer.OLDER:
+            faults.add(path, value, _enumeration_constraint(self.values))
+            return
+        text = f"Failed to satisfy constraint: {_enumeration_constraint(self.newer)}"
+        if self.alone:
+            raise errors.validation(text)
+        faults.add_text(text)
+
+    def show(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """A table's name or its ARN. A name has at most 255 characters and at least `name_min`; what is a valid name but
+    too short for one (where `name_min` is 1) is simply not found."""
+
+    name_min: int = 1
+
+    NAME_MAX = 255
+    ARN_MAX = 1_024
+    ARN_PATTERN = r"arn:[a-z-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/" + _NAME_PATTERN
+
+    @property
+    def java(self) -> str:
+        return "java.lang.String"
+
+    @property
+    def constraints(self) -> str:
+        """Of a map's keys, which are held to what a new table's name is held to."""
+        return ", ".join([*_length_constraints(3, self.NAME_MAX), _pattern_constraint(_NAME_PATTERN)])
+
+    def accept(self) -> Accept:
+        whole = re.compile(
+            f"{_NAME_PATTERN[:-1]}{{{self.name_min},{self.NAME_MAX}}}|{self.ARN_PATTERN}"
+        ).fullmatch
+        return _remembering(lambda raw: len(raw) <= self.ARN_MAX and whole(raw) is not None)
+
+    def convert(self, raw: Any, *, element: bool) -> str:
+        return _convert_text(raw)
+
+    def inspect(self, value: str, path: Path, faults: Faults) -> None:
+        if not value and faults.layer is not Layer.OLDER:
+            alone = Faults()
+            alone.add(path, "", "Member must have length greater than or equal to 1", Echo.NONE)
+            alone.raise_if_any()
+        longest = self.NAME_MAX
+        if re.fullmatch(self.ARN_PATTERN, value) is not None:
+            longest = self.ARN_MAX
+        elif value and re.fullmatch(_NAME_PATTERN, value) is None:
+            faults.add(path, value, _pattern_constraint(_NAME_PATTERN))
+        fault = _length_fault(value, self.name_min, longest)
+        if fault is not None:
+            faults.add(path, value, fault)
+
+    def show(self, value: str) -> str:
+        return value
 
 
 _LARGEST = {"Integer": (1 << 31) - 1, "Long": (1 << 63) - 1}
@@ -219,7 +354,7 @@ class Whole:
     kind: str = "Integer"
     least: int | None = None
     most: int | None = None
-    terse: bool = False
+    echo: Echo = Echo.JAVA
 
     @property
     def java(self) -> str:
@@ -232,8 +367,7 @@ class Whole:
         return lambda raw: type(raw) is int and low <= raw <= high
 
     def convert(self, raw: Any, *, element: bool) -> int:
-        if isinstance(raw, bool | str):
-            raise errors.serialization(f"{_token(raw)} cannot be converted to {self.kind}")
+        _refuse_word(raw, self.kind)
         _refuse_collection(raw, self.java)
         largest = _LARGEST[self.kind]
         within: float = max(-largest, min(raw, largest))
@@ -242,10 +376,44 @@ class Whole:
     def inspect(self, value: int, path: Path, faults: Faults) -> None:
         if self.least is not None and value < self.least:
             constraint = f"Member must have value greater than or equal to {self.least}"
-            faults.add(path, value, constraint, terse=self.terse)
+            faults.add(path, str(value), constraint, self.echo)
         if self.most is not None and value > self.most:
             constraint = f"Member must have value less than or equal to {self.most}"
-            faults.add(path, value, constraint, terse=self.terse)
+            faults.add(path, str(value), constraint, self.echo)
+
+    def show(self, value: int) -> str:
+        return str(value)
+
+
+def _refuse_word(raw: object, kind: str) -> None:
+    if isinstance(raw, bool | str):
+        raise errors.serialization(f"{_token(raw)} cannot be converted to {kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A number with a fraction. `kind`: "Double", or "Date" for a moment as seconds since 1970."""
+
+    kind: str = "Double"
+
+    @property
+    def java(self) -> str:
+        return "java.util.Date" if self.kind == "Date" else "java.lang.Double"
+
+    def accept(self) -> Accept:
+        return lambda raw: type(raw) is int or type(raw) is float
+
+    def convert(self, raw: Any, *, element: bool) -> float:
+        _refuse_word(raw, self.kind)
+        _refuse_collection(raw, self.java)
+        number: float = raw
+        return number
+
+    def inspect(self, value: float, path: Path, faults: Faults) -> None:
+        """The model bounds no such number."""
+
+    def show(self, value: float) -> str:
+        return str(value)
 
 
 _TRUE = frozenset(("TRUE", "1", "YES"))
@@ -277,6 +445,9 @@ class Flag:
     def inspect(self, value: bool, path: Path, faults: Faults) -> None:
         """A boolean has no constraints."""
 
+    def show(self, value: bool) -> str:
+        return "true" if value else "false"
+
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
@@ -307,13 +478,17 @@ class Blob:
     def inspect(self, value: str, path: Path, faults: Faults) -> None:
         """Lengths of binaries depend on their meaning."""
 
+    def show(self, value: str) -> str:
+        size = len(value) // 4 * 3 - value.count("=", -2)
+        return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
+
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
     member: Shape
     length_min: int = 0
     length_max: int | None = None
-    terse: bool = False
+    echo: Echo = Echo.JAVA
 
     @property
     def java(self) -> str:
@@ -333,22 +508,32 @@ class ListOf:
         return [None if entry is None else member.convert(entry, element=True) for entry in raw]
 
     def inspect(self, value: list[Any], path: Path, faults: Faults) -> None:
-        _inspect_length(value, self.length_min, self.length_max, path, faults, terse=self.terse)
+        fault = _length_fault(value, self.length_min, self.length_max)
+        if fault is not None:
+            faults.add(path, self.show(value), fault, self.echo)
+        self.inspect_elements(value, path, faults)
+
+    def inspect_elements(self, value: list[Any], path: Path, faults: Faults) -> None:
         for position, entry in enumerate(value, 1):
             _inspect_element(self.member, entry, (*path, str(position), "member"), faults)
+
+    def show(self, value: list[Any]) -> str:
+        return f"[{', '.join(_show(self.member, entry) for entry in value)}]"
 
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
-    """A map from strings. Lengths are of the map; `key` constrains its keys, and `value_length_min/max` the
-    values' lengths, which AWS reports at the map itself."""
+    """A map from strings. Lengths are of the map; `length_echo` is how a violated one shows it. `key` constrains its
+    keys, which AWS reports at the map itself, as it does the lengths of values that are lists; `fallback`: a wrong
+    key is told only where nothing else is wrong."""
 
     value: Shape
     length_min: int = 0
     length_max: int | None = None
-    key: Text | None = None
-    value_length_min: int = 0
-    value_length_max: int | None = None
+    key: TableText | None = None
+    echo: Echo = Echo.JAVA
+    length_echo: Echo = Echo.JAVA
+    fallback: bool = False
 
     @property
     def java(self) -> str:
@@ -359,16 +544,14 @@ class MapOf:
         if isinstance(self.value, AttributeValue) and self.key is None:
             return lambda raw: type(raw) is dict and low <= len(raw) <= high
         value = self.value.accept()
-        if self.key is None and not self.value_length_min and self.value_length_max is None:
+        if self.key is None:
             return lambda raw: type(raw) is dict and low <= len(raw) <= high and all(map(value, raw.values()))
-        key = self.key.accept() if self.key is not None else lambda _: True
-        least, most = self.value_length_min, self.value_length_max or 1 << 62
+        key = self.key.accept()
         return lambda raw: (
             type(raw) is dict
             and low <= len(raw) <= high
             and all(map(key, raw))
             and all(map(value, raw.values()))
-            and (not least or all(least <= len(entry) <= most for entry in raw.values()))
         )
 
     def convert(self, raw: Any, *, element: bool) -> dict[str, Any]:
@@ -382,21 +565,30 @@ class MapOf:
         }
 
     def inspect(self, value: dict[str, Any], path: Path, faults: Faults) -> None:
-        _inspect_length(value, self.length_min, self.length_max, path, faults)
-        if self.key is not None:
-            accepted = self.key.accept()
-            if not all(map(accepted, value)):
-                constraints = _length_constraints(self.key.length_min, self.key.length_max)
-                if self.key.pattern is not None:
-                    constraints.append(self.key.pattern_constraint())
-                faults.add(path, value, f"Map keys must satisfy constraint: [{', '.join(constraints)}]")
-        if self.value_length_max is not None:
-            least, most = self.value_length_min, self.value_length_max
-            if not all(entry is None or least <= len(entry) <= most for entry in value.values()):
-                constraints = _length_constraints(least, most)
-                faults.add(path, value, f"Map value must satisfy constraint: [{', '.join(constraints)}]")
+        fault = _length_fault(value, self.length_min, self.length_max)
+        if fault is not None:
+            faults.add(path, self.show(value), fault, self.length_echo)
+        if self.key is not None and not all(map(self.key.accept(), value)):
+            constraint = f"Map keys must satisfy constraint: [{self.key.constraints}]"
+            faults.add(path, self.show(value), constraint, fallback=self.fallback)
+        if not isinstance(self.value, ListOf):
+            for name, entry in value.items():
+                _inspect_element(self.value, entry, (*path, name, "member"), faults)
+            return
+        low, high = self.value.length_min, self.value.length_max
+        if any(entry is not None and _length_fault(entry, low, high) is not None for entry in value.values()):
+            constraint = ", ".join(_length_constraints(low, high))
+            faults.add(path, self.show(value), f"Map value must satisfy constraint: [{constraint}]")
         for name, entry in value.items():
-            _inspect_element(self.value, entry, (*path, name, "member"), faults)
+            if entry is None:
+                faults.add_null((*path, name, "member"))
+            else:
+                self.value.inspect_elements(entry, (*path, name, "member"), faults)
+
+    def show(self, value: dict[str, Any]) -> str:
+        if self.echo is Echo.JSON:
+            return orjson.dumps(value).decode()
+        return "{" + ", ".join(f"{name}={_show(self.value, entry)}" for name, entry in value.items()) + "}"
 
 
 class Required(Enum):
@@ -411,37 +603,23 @@ class Member:
     required: Required = Required.NO
 
 
-def required(shape: Shape) -> Member:
-    return Member(shape, Required.MEMBER)
-
-
-def required_parameter(shape: Shape) -> Member:
-    return Member(shape, Required.PARAMETER)
-
-
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """`members` in the order in which AWS reports them. Unknown members are ignored, as on AWS."""
+    """`members` in the order in which AWS reports them; `shown`: in the order in which Java prints them. Unknown
+    members are ignored, as on AWS."""
 
     name: str
-    members: Mapping[str, Shape | Member]
-    _members: dict[str, Member] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        members = {
-            name: member if isinstance(member, Member) else Member(member)
-            for name, member in self.members.items()
-        }
-        object.__setattr__(self, "_members", members)
+    members: Mapping[str, Member]
+    shown: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def java(self) -> str:
         return _PACKAGE + self.name
 
     def accept(self) -> Accept:
-        tests = {name: member.shape.accept() for name, member in self._members.items()}
+        tests = {name: member.shape.accept() for name, member in self.members.items()}
         find = tests.get
-        demanded = [name for name, member in self._members.items() if member.required is not Required.NO]
+        demanded = [name for name, member in self.members.items() if member.required is not Required.NO]
 
         def accepted(raw: Any) -> bool:
             if type(raw) is not dict:
@@ -466,24 +644,37 @@ class Structure:
             )
         return {
             name: member.shape.convert(raw[name], element=False)
-            for name, member in self._members.items()
+            for name, member in self.members.items()
             if raw.get(name) is not None
         }
 
     def inspect(self, value: dict[str, Any], path: Path, faults: Faults) -> None:
-        for name, member in self._members.items():
+        for name, member in self.members.items():
             if name in value:
                 member.shape.inspect(value[name], (*path, name), faults)
             elif member.required is Required.MEMBER:
-                faults.add((*path, name), None, "Member must not be null")
+                faults.add_null((*path, name))
+
+    def show(self, value: dict[str, Any]) -> str:
+        shown = [
+            f"{name[:1].lower()}{name[1:]}={self.members[name].shape.show(value[name]) if name in value else 'null'}"
+            for name in self.shown or self.members
+        ]
+        return f"{self.name}({', '.join(shown)})"
 
     def demand(self, value: dict[str, Any]) -> None:
         """The parameters whose absence AWS reports on its own, before it looks at any constraint."""
-        for name, member in self._members.items():
+        for name, member in self.members.items():
             if member.required is Required.PARAMETER and name not in value:
                 raise errors.validation(
                     f"The parameter '{name}' is required but was not present in the request"
                 )
+
+    def complete(self, value: dict[str, Any]) -> bool:
+        """Whether every required member of `value` itself is there."""
+        return all(
+            name in value for name, member in self.members.items() if member.required is Required.MEMBER
+        )
 
 
 class AttributeValue:
@@ -502,31 +693,45 @@ class AttributeValue:
     def inspect(self, value: dict[str, Any], path: Path, faults: Faults) -> None:
         """What an attribute value may hold is checked after the constraints."""
 
+    def show(self, value: dict[str, Any]) -> str:
+        members = _ATTRIBUTE_VALUE_STRUCTURE.members
+        shown = [
+            f"{name[0].lower()}{name[1:]}={_show(members[name].shape, value[name]) if name in value else 'null'}"
+            for name in _ATTRIBUTE_VALUE_SHOWN
+        ]
+        return f"AttributeValue({', '.join(shown)})"
+
 
 ATTRIBUTE_VALUE = AttributeValue()
 
 _ATTRIBUTE_VALUE_STRUCTURE = Structure(
     "AttributeValue",
     {
-        "S": Text(),
-        "B": Blob(),
-        "N": Text(),
-        "BOOL": Flag(),
-        "NULL": Flag(),
-        "BS": ListOf(Blob()),
-        "NS": ListOf(Text()),
-        "SS": ListOf(Text()),
-        "L": ListOf(ATTRIBUTE_VALUE),
-        "M": MapOf(ATTRIBUTE_VALUE),
+        "S": Member(Text()),
+        "B": Member(Blob()),
+        "N": Member(Text()),
+        "BOOL": Member(Flag()),
+        "NULL": Member(Flag()),
+        "BS": Member(ListOf(Blob())),
+        "NS": Member(ListOf(Text())),
+        "SS": Member(ListOf(Text())),
+        "L": Member(ListOf(ATTRIBUTE_VALUE)),
+        "M": Member(MapOf(ATTRIBUTE_VALUE)),
     },
 )
+_ATTRIBUTE_VALUE_SHOWN = (
+    *("S", "N", "B", "INT", "DECIMAL", "DOUBLE", "SS", "NS", "BS", "INTSET", "DECIMALSET", "DOUBLESET"),
+    *("M", "L", "NULL", "BOOL"),
+)
+"""As AWS prints one (captured 2026-09-20), types that its API does not have included."""
 
 
 class Request:
     """An operation's whole request."""
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, layer: Layer = Layer.OLDER) -> None:
         self.structure = structure
+        self.layer = layer
         self._accepted = structure.accept()
 
     def read(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -538,7 +743,16 @@ class Request:
         """The slow way of `read`: the same answer for every body, and the words when there are faults."""
         converted = self.structure.convert(body, element=False)
         self.structure.demand(converted)
-        faults = Faults()
-        self.structure.inspect(converted, (), faults)
-        faults.raise_if_any()
+        faults = Faults(self.layer if self.structure.complete(converted) else Layer.OLDER)
+        try:
+            self.structure.inspect(converted, (), faults)
+            faults.raise_if_any()
+        except errors.ApiError as error:
+            raise self.enveloped(error) from None
         return converted
+
+    def enveloped(self, error: errors.ApiError) -> errors.ApiError:
+        """What was found wrong with this operation's request before its table was looked up, in the layer's words."""
+        if self.layer is not Layer.ENVELOPED or error.code != "ValidationException":
+            return error
+        return errors.in_envelope(error)

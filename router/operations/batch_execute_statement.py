@@ -13,28 +13,16 @@ from dataclasses import dataclass
 import orjson
 
 from kvorum.model import errors, partiql, record, values
-from kvorum.model.limits import BATCH_STATEMENTS_MAX
 from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
 from kvorum.model.table import Table
-from kvorum.router import capacity
+from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members, statements
+from kvorum.router.operations import statements
 from kvorum.router.operations.arguments import table_in_use
-from kvorum.router.shapes import ListOf, Request, Structure, required
 
-REQUEST = Request(
-    Structure(
-        "BatchExecuteStatementInput",
-        {
-            "Statements": required(
-                ListOf(Structure("BatchStatementRequest", statements.STATEMENT), 1, BATCH_STATEMENTS_MAX)
-            ),
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-        },
-    )
-)
+REQUEST = service_model.request("BatchExecuteStatement")
 
 _CODES = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",

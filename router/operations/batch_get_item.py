@@ -15,36 +15,13 @@ from kvorum.model import errors, keys, record, values
 from kvorum.model.limits import BATCH_GET_BYTES_MAX, BATCH_GET_KEYS_MAX
 from kvorum.model.requests import Item
 from kvorum.model.table import Table
-from kvorum.router import capacity
+from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members
 from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
 from kvorum.router.operations.batching import attempt_all
-from kvorum.router.shapes import Flag, ListOf, MapOf, Request, Structure, Text, required
 
-REQUEST = Request(
-    Structure(
-        "BatchGetItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            # Absent or empty is one error with a text of its own, so that nothing is required here.
-            "RequestItems": MapOf(
-                Structure(
-                    "KeysAndAttributes",
-                    {
-                        "Keys": required(ListOf(members.KEY, 1, BATCH_GET_KEYS_MAX, terse=True)),
-                        "AttributesToGet": members.ATTRIBUTES_TO_GET,
-                        "ConsistentRead": Flag(),
-                        "ProjectionExpression": Text(),
-                        "ExpressionAttributeNames": members.NAMES,
-                    },
-                ),
-                key=members.TABLE,
-            ),
-        },
-    )
-)
+REQUEST = service_model.request("BatchGetItem")
 EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
 
 
@@ -61,9 +38,7 @@ class _Batch:
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    requested: dict[str, dict[str, Any]] | None = body.get("RequestItems")
-    if not requested:
-        raise errors.validation("The requestItems parameter is required for BatchGetItem")
+    requested: dict[str, dict[str, Any]] = body["RequestItems"]
     batches = [_read_batch(name, asked) for name, asked in requested.items()]
     if sum(len(batch.keys) for batch in batches) > BATCH_GET_KEYS_MAX:
         raise errors.validation("Too many items requested for the BatchGetItem call")

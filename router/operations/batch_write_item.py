@@ -15,40 +15,13 @@ from kvorum.model import errors, keys, values
 from kvorum.model.limits import BATCH_WRITE_REQUESTS_MAX, ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Item, Put, Write
 from kvorum.model.table import Table
-from kvorum.router import capacity
+from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members
 from kvorum.router.operations.arguments import table_in_use
 from kvorum.router.operations.batching import attempt_all
-from kvorum.router.shapes import ListOf, MapOf, Request, Structure, required
 
-REQUEST = Request(
-    Structure(
-        "BatchWriteItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
-            "RequestItems": required(
-                MapOf(
-                    ListOf(
-                        Structure(
-                            "WriteRequest",
-                            {
-                                "DeleteRequest": Structure("DeleteRequest", {"Key": required(members.KEY)}),
-                                "PutRequest": Structure("PutRequest", {"Item": required(members.ITEM)}),
-                            },
-                        )
-                    ),
-                    length_min=1,
-                    key=members.TABLE,
-                    value_length_min=1,
-                    value_length_max=BATCH_WRITE_REQUESTS_MAX,
-                )
-            ),
-        },
-    )
-)
+REQUEST = service_model.request("BatchWriteItem")
 
 
 @dataclass(slots=True)

@@ -12,8 +12,9 @@ from kvorum.control.state import CreateTable
 from kvorum.model import definitions, errors
 from kvorum.model.table import TableStatus
 from kvorum.model.throughput import check_units
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members, table_settings, tags
+from kvorum.router.operations import table_settings, tags
 from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import (
     TOLD_TIMEOUT_SECONDS,
@@ -21,38 +22,11 @@ from kvorum.router.operations.tables import (
     existing_table,
     refuse_unserved,
 )
-from kvorum.router.shapes import Flag, ListOf, Request, Structure, Text, required, required_parameter
 
 READY_TIMEOUT_SECONDS = 10.0
 """How long an answer waits for the table: long enough for elections, short enough for every SDK."""
 
-REQUEST = Request(
-    Structure(
-        "CreateTableInput",
-        {
-            "AttributeDefinitions": required(table_settings.ATTRIBUTE_DEFINITIONS),
-            "TableName": required_parameter(members.NAME),
-            "BillingMode": table_settings.BILLING_MODE,
-            "ProvisionedThroughput": table_settings.THROUGHPUT,
-            "KeySchema": required(table_settings.KEY_SCHEMA),
-            "LocalSecondaryIndexes": ListOf(Structure("LocalSecondaryIndex", table_settings.LOCAL_INDEX)),
-            "GlobalSecondaryIndexes": ListOf(
-                Structure(
-                    "GlobalSecondaryIndex",
-                    {**table_settings.LOCAL_INDEX, **table_settings.INDEX_THROUGHPUT},
-                )
-            ),
-            "StreamSpecification": table_settings.STREAM,
-            "SSESpecification": table_settings.ENCRYPTION,
-            "Tags": ListOf(tags.TAG),
-            "TableClass": table_settings.TABLE_CLASS,
-            "DeletionProtectionEnabled": Flag(),
-            "WarmThroughput": table_settings.WARM_THROUGHPUT,
-            "ResourcePolicy": Text(),
-            "OnDemandThroughput": table_settings.ON_DEMAND_THROUGHPUT,
-        },
-    )
-)
+REQUEST = service_model.request("CreateTable")
 
 _NOT_SERVED = {
     "LocalSecondaryIndexes": "secondary indexes",

@@ -9,25 +9,12 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import keys, values
 from kvorum.model.requests import Delete
+from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
-from kvorum.router.operations import members, writing
+from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
-from kvorum.router.shapes import Request, Structure, required
 
-REQUEST = Request(
-    Structure(
-        "DeleteItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "TableName": required(members.TABLE),
-            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
-            **writing.RETURNS,
-            "Key": required(members.KEY),
-            **writing.BEFORE_RETURNS,
-            **writing.CONDITION,
-        },
-    )
-)
+REQUEST = service_model.request("DeleteItem")
 EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION)
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from kvorum.control.state import DeleteTable
 from kvorum.model import errors
 from kvorum.model.table import TableStatus
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
 from kvorum.router.operations.tables import TOLD_TIMEOUT_SECONDS, described_empty, existing_table
-from kvorum.router.shapes import Request, Structure, required_parameter
 
-REQUEST = Request(Structure("DeleteTableInput", {"TableName": required_parameter(members.TABLE)}))
+REQUEST = service_model.request("DeleteTable")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import orjson
 
 from kvorum.model import errors
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
 from kvorum.router.operations.arguments import table_name
-from kvorum.router.shapes import Request, Structure, required_parameter
 
-REQUEST = Request(
-    Structure("DescribeContinuousBackupsInput", {"TableName": required_parameter(members.TABLE)})
-)
+REQUEST = service_model.request("DescribeContinuousBackups")
 
 _OFF = orjson.dumps(
     {

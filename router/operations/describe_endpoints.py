@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import orjson
 
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.shapes import Request, Structure
 
-REQUEST = Request(Structure("DescribeEndpointsRequest", {}))
+REQUEST = service_model.request("DescribeEndpoints")
 
 CACHE_MINUTES = 1_440
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import orjson
 
 from kvorum.model.limits import ACCOUNT_CAPACITY_UNITS_MAX, TABLE_CAPACITY_UNITS_MAX
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.shapes import Request, Structure
 
-REQUEST = Request(Structure("DescribeLimitsInput", {}))
+REQUEST = service_model.request("DescribeLimits")
 
 _ANSWER = orjson.dumps(
     {

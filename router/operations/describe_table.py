@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import orjson
 
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
 from kvorum.router.operations.tables import existing_table, live_description
-from kvorum.router.shapes import Request, Structure, required_parameter
 
-REQUEST = Request(Structure("DescribeTableInput", {"TableName": required_parameter(members.TABLE)}))
+REQUEST = service_model.request("DescribeTable")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

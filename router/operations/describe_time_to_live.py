@@ -9,12 +9,11 @@ import orjson
 
 from kvorum.model import errors
 from kvorum.model.table import TableStatus
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
 from kvorum.router.operations.tables import existing_table
-from kvorum.router.shapes import Request, Structure, required_parameter
 
-REQUEST = Request(Structure("DescribeTimeToLiveInput", {"TableName": required_parameter(members.TABLE)}))
+REQUEST = service_model.request("DescribeTimeToLive")
 
 _OFF = orjson.dumps({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
 

@@ -11,28 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kvorum.model import errors, keys, partiql, record, values
-from kvorum.model.limits import NEXT_TOKEN_CHARACTERS_MAX, PAGE_BYTES_MAX
+from kvorum.model.limits import PAGE_BYTES_MAX
 from kvorum.model.partiql import Bound, Cursor, Interval, Reading, cursor
 from kvorum.model.table import Table
-from kvorum.router import capacity
+from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members, page, scan, statements
+from kvorum.router.operations import page, scan, statements
 from kvorum.router.operations.arguments import table_in_use
 from kvorum.router.operations.page import Page, Range, Selection
-from kvorum.router.shapes import Request, Structure, Text
 
-REQUEST = Request(
-    Structure(
-        "ExecuteStatementInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "Limit": members.LIMIT,
-            "NextToken": Text(1, NEXT_TOKEN_CHARACTERS_MAX),
-            **statements.STATEMENT,
-        },
-    )
-)
+REQUEST = service_model.request("ExecuteStatement")
 
 
 @dataclass(slots=True)

@@ -10,27 +10,12 @@ from msgspec import Struct
 from kvorum.control.directory import Directory
 from kvorum.control.messages import RecordAnswer
 from kvorum.model import keys, record, values
-from kvorum.router import capacity
+from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, ReadCall
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members
 from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
-from kvorum.router.shapes import Flag, Request, Structure, Text, required
 
-REQUEST = Request(
-    Structure(
-        "GetItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "AttributesToGet": members.ATTRIBUTES_TO_GET,
-            "TableName": required(members.TABLE),
-            "Key": required(members.KEY),
-            "ConsistentRead": Flag(),
-            "ProjectionExpression": Text(),
-            "ExpressionAttributeNames": members.NAMES,
-        },
-    )
-)
+REQUEST = service_model.request("GetItem")
 EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
 
 

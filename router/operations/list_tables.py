@@ -11,19 +11,10 @@ from typing import Any
 import orjson
 
 from kvorum.model.limits import LIST_TABLES_PAGE_MAX
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members
-from kvorum.router.shapes import Request, Structure, Whole
 
-REQUEST = Request(
-    Structure(
-        "ListTablesInput",
-        {
-            "ExclusiveStartTableName": members.NAME,
-            "Limit": Whole(least=1, most=LIST_TABLES_PAGE_MAX, terse=True),
-        },
-    )
-)
+REQUEST = service_model.request("ListTables")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import orjson
 
 from kvorum.model import errors
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import tags
-from kvorum.router.shapes import Request, Structure, Text
 
-REQUEST = Request(
-    Structure("ListTagsOfResourceInput", {"ResourceArn": tags.RESOURCE_ARN, "NextToken": Text()})
-)
+REQUEST = service_model.request("ListTagsOfResource")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

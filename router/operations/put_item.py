@@ -10,25 +10,12 @@ from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, keys, values
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import Put
+from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
-from kvorum.router.operations import members, writing
+from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
-from kvorum.router.shapes import Request, Structure, required
 
-REQUEST = Request(
-    Structure(
-        "PutItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "TableName": required(members.TABLE),
-            "Item": required(members.ITEM),
-            **writing.BEFORE_RETURNS,
-            **writing.RETURNS,
-            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
-            **writing.CONDITION,
-        },
-    )
-)
+REQUEST = service_model.request("PutItem")
 EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION)
 
 

@@ -12,36 +12,13 @@ from kvorum.model import errors, expressions, keys, legacy
 from kvorum.model.expressions import KeyRange
 from kvorum.model.requests import Expressions, Item
 from kvorum.model.table import KeySchema, Table
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members, page
+from kvorum.router.operations import page
 from kvorum.router.operations.arguments import ExpressionParameters, check_attributes_to_get, table_in_use
 from kvorum.router.operations.page import Range, Selection
-from kvorum.router.shapes import Flag, Request, Structure, Text, required
 
-REQUEST = Request(
-    Structure(
-        "QueryInput",
-        {
-            "Limit": members.LIMIT,
-            "ExclusiveStartKey": members.KEY,
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "AttributesToGet": members.ATTRIBUTES_TO_GET,
-            "QueryFilter": members.CONDITIONS,
-            "Select": members.SELECT,
-            "ConditionalOperator": members.CONDITIONAL_OPERATOR,
-            "KeyConditions": members.CONDITIONS,
-            "TableName": required(members.TABLE),
-            "ConsistentRead": Flag(),
-            "IndexName": members.NAME,
-            "ScanIndexForward": Flag(),
-            "KeyConditionExpression": Text(),
-            "FilterExpression": Text(),
-            "ProjectionExpression": Text(),
-            "ExpressionAttributeValues": members.VALUES,
-            "ExpressionAttributeNames": members.NAMES,
-        },
-    )
-)
+REQUEST = service_model.request("Query")
 EXPRESSIONS = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
     ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"),

@@ -10,38 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvorum.model import errors, keys
-from kvorum.model.limits import SCAN_SEGMENTS_MAX
 from kvorum.model.requests import Expressions
 from kvorum.model.table import Table
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members, page
+from kvorum.router.operations import page
 from kvorum.router.operations.arguments import ExpressionParameters, check_attributes_to_get, table_in_use
 from kvorum.router.operations.page import Range, Selection
-from kvorum.router.shapes import Flag, Request, Structure, Text, Whole, required
 
-REQUEST = Request(
-    Structure(
-        "ScanInput",
-        {
-            "Limit": members.LIMIT,
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "AttributesToGet": members.ATTRIBUTES_TO_GET,
-            "Segment": Whole(least=0, most=SCAN_SEGMENTS_MAX - 1),
-            "Select": members.SELECT,
-            "ScanFilter": members.CONDITIONS,
-            "ConditionalOperator": members.CONDITIONAL_OPERATOR,
-            "TotalSegments": Whole(least=1, most=SCAN_SEGMENTS_MAX),
-            "TableName": required(members.TABLE),
-            "ExclusiveStartKey": members.KEY,
-            "IndexName": members.NAME,
-            "ConsistentRead": Flag(),
-            "FilterExpression": Text(),
-            "ProjectionExpression": Text(),
-            "ExpressionAttributeValues": members.VALUES,
-            "ExpressionAttributeNames": members.NAMES,
-        },
-    )
-)
+REQUEST = service_model.request("Scan")
 EXPRESSIONS = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression"),
     ("AttributesToGet", "ScanFilter", "ConditionalOperator"),

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, partiql, values
-from kvorum.model.limits import STATEMENT_CHARACTERS_MAX
 from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
 from kvorum.model.table import Table
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import members, writing
-from kvorum.router.shapes import ATTRIBUTE_VALUE, Flag, ListOf, Member, Shape, Text, required
-
-STATEMENT: dict[str, Shape | Member] = {
-    "Statement": required(Text(1, STATEMENT_CHARACTERS_MAX)),
-    "Parameters": ListOf(ATTRIBUTE_VALUE, 1),
-    "ConsistentRead": Flag(),
-    "ReturnValuesOnConditionCheckFailure": members.RETURN_VALUES_ON_FAILURE,
-}
-"""Of a request, and of each statement of a batch."""
+from kvorum.router.operations import writing
 
 
 def read(asked: Body) -> Bound:

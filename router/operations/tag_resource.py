@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from kvorum.control.state import UpdateTable
 from kvorum.model import errors
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import tags
-from kvorum.router.shapes import ListOf, Request, Structure
 
-REQUEST = Request(Structure("TagResourceInput", {"ResourceArn": tags.RESOURCE_ARN, "Tags": ListOf(tags.TAG)}))
+REQUEST = service_model.request("TagResource")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

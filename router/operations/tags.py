@@ -11,12 +11,6 @@ from kvorum.model import errors
 from kvorum.model.limits import TAGS_MAX
 from kvorum.model.table import Table
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.shapes import Structure, Text
-
-TAG = Structure("Tag", {"Key": Text(), "Value": Text()})
-"""Without constraints: AWS has words of its own for what is missing or too long."""
-
-RESOURCE_ARN = Text()
 
 KEY_CHARACTERS_MAX = 128
 VALUE_CHARACTERS_MAX = 256

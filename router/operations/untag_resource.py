@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from kvorum.control.state import UpdateTable
 from kvorum.model import errors
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import tags
-from kvorum.router.shapes import ListOf, Request, Structure, Text
 
-REQUEST = Request(
-    Structure("UntagResourceInput", {"ResourceArn": tags.RESOURCE_ARN, "TagKeys": ListOf(Text())})
-)
+REQUEST = service_model.request("UntagResource")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:

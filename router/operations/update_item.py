@@ -9,27 +9,12 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import expressions, keys, legacy, values
 from kvorum.model.requests import Expressions, ReturnValues, Update
+from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
-from kvorum.router.operations import members, writing
+from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
-from kvorum.router.shapes import Request, Structure, Text, required
 
-REQUEST = Request(
-    Structure(
-        "UpdateItemInput",
-        {
-            "ReturnConsumedCapacity": members.RETURN_CONSUMED_CAPACITY,
-            "TableName": required(members.TABLE),
-            "ReturnItemCollectionMetrics": members.RETURN_ITEM_COLLECTION_METRICS,
-            **writing.RETURNS,
-            "Key": required(members.KEY),
-            **writing.BEFORE_RETURNS,
-            "AttributeUpdates": members.ATTRIBUTE_UPDATES,
-            "UpdateExpression": Text(),
-            **writing.CONDITION,
-        },
-    )
-)
+REQUEST = service_model.request("UpdateItem")
 EXPRESSIONS = ExpressionParameters(
     ("UpdateExpression", "ConditionExpression"),
     ("AttributeUpdates", *writing.OLDER_CONDITION),

@@ -13,48 +13,14 @@ import orjson
 from kvorum.control.state import UpdateTable
 from kvorum.model import errors, throughput
 from kvorum.model.table import Table, TableStatus
+from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.describe import Description, encryption_key
-from kvorum.router.operations import members, table_settings
+from kvorum.router.operations import table_settings
 from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import existing_table, live_description, refuse_unserved
-from kvorum.router.shapes import Flag, ListOf, Request, Structure, required, required_parameter
 
-REQUEST = Request(
-    Structure(
-        "UpdateTableInput",
-        {
-            "AttributeDefinitions": table_settings.ATTRIBUTE_DEFINITIONS,
-            "TableName": required_parameter(members.TABLE),
-            "BillingMode": table_settings.BILLING_MODE,
-            "ProvisionedThroughput": table_settings.THROUGHPUT,
-            "GlobalSecondaryIndexUpdates": ListOf(
-                Structure(
-                    "GlobalSecondaryIndexUpdate",
-                    {
-                        "Update": Structure(
-                            "UpdateGlobalSecondaryIndexAction",
-                            {"IndexName": required(members.NAME), **table_settings.INDEX_THROUGHPUT},
-                        ),
-                        "Create": Structure(
-                            "CreateGlobalSecondaryIndexAction",
-                            {**table_settings.LOCAL_INDEX, **table_settings.INDEX_THROUGHPUT},
-                        ),
-                        "Delete": Structure(
-                            "DeleteGlobalSecondaryIndexAction", {"IndexName": required(members.NAME)}
-                        ),
-                    },
-                )
-            ),
-            "StreamSpecification": table_settings.STREAM,
-            "SSESpecification": table_settings.ENCRYPTION,
-            "TableClass": table_settings.TABLE_CLASS,
-            "DeletionProtectionEnabled": Flag(),
-            "OnDemandThroughput": table_settings.ON_DEMAND_THROUGHPUT,
-            "WarmThroughput": table_settings.WARM_THROUGHPUT,
-        },
-    )
-)
+REQUEST = service_model.request("UpdateTable")
 
 _NOT_SERVED = {
     "GlobalSecondaryIndexUpdates": "secondary indexes",

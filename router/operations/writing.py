@@ -8,24 +8,8 @@ from kvorum.model.requests import ReturnValues
 from kvorum.router import capacity
 from kvorum.router.calls import Body, WriteCall
 from kvorum.router.capacity import Report
-from kvorum.router.operations import members
-from kvorum.router.shapes import Member, Shape, Text
 
 OLDER_CONDITION = ("Expected", "ConditionalOperator")
-
-BEFORE_RETURNS: dict[str, Shape | Member] = {
-    "ConditionalOperator": members.CONDITIONAL_OPERATOR,
-    "Expected": members.EXPECTED,
-}
-RETURNS: dict[str, Shape | Member] = {
-    "ReturnValues": members.RETURN_VALUES,
-    "ReturnValuesOnConditionCheckFailure": members.RETURN_VALUES_ON_FAILURE,
-}
-CONDITION: dict[str, Shape | Member] = {
-    "ConditionExpression": Text(),
-    "ExpressionAttributeValues": members.VALUES,
-    "ExpressionAttributeNames": members.NAMES,
-}
 
 
 def all_old_or_none(body: Body) -> ReturnValues:

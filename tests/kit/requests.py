@@ -9,67 +9,26 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kvorum.router.operations import (
-    batch_execute_statement,
-    batch_get_item,
-    batch_write_item,
-    create_table,
-    delete_item,
-    delete_table,
-    describe_continuous_backups,
-    describe_endpoints,
-    describe_limits,
-    describe_table,
-    describe_time_to_live,
-    execute_statement,
-    get_item,
-    list_tables,
-    list_tags_of_resource,
-    put_item,
-    query,
-    scan,
-    tag_resource,
-    untag_resource,
-    update_item,
-    update_table,
-)
+from kvorum.router import service_model
+from kvorum.router.operations.registry import COMPOUND, READS, WRITES
 from kvorum.router.shapes import (
     AttributeValue,
+    Enumeration,
     Flag,
     ListOf,
     MapOf,
-    Member,
+    Real,
     Request,
     Required,
     Shape,
     Structure,
+    TableText,
     Text,
     Whole,
 )
 
 REQUESTS: dict[str, Request] = {
-    "BatchExecuteStatement": batch_execute_statement.REQUEST,
-    "BatchGetItem": batch_get_item.REQUEST,
-    "BatchWriteItem": batch_write_item.REQUEST,
-    "CreateTable": create_table.REQUEST,
-    "DeleteItem": delete_item.REQUEST,
-    "DeleteTable": delete_table.REQUEST,
-    "DescribeContinuousBackups": describe_continuous_backups.REQUEST,
-    "DescribeEndpoints": describe_endpoints.REQUEST,
-    "DescribeLimits": describe_limits.REQUEST,
-    "DescribeTable": describe_table.REQUEST,
-    "DescribeTimeToLive": describe_time_to_live.REQUEST,
-    "ExecuteStatement": execute_statement.REQUEST,
-    "GetItem": get_item.REQUEST,
-    "ListTables": list_tables.REQUEST,
-    "ListTagsOfResource": list_tags_of_resource.REQUEST,
-    "PutItem": put_item.REQUEST,
-    "Query": query.REQUEST,
-    "Scan": scan.REQUEST,
-    "TagResource": tag_resource.REQUEST,
-    "UntagResource": untag_resource.REQUEST,
-    "UpdateItem": update_item.REQUEST,
-    "UpdateTable": update_table.REQUEST,
+    name: service_model.request(name) for name in sorted([*READS, *WRITES, *COMPOUND])
 }
 
 
@@ -117,8 +76,12 @@ class Vocabulary:
 
     def _fitting(self, shape: Shape, place: str) -> st.SearchStrategy[Any]:
         match shape:
-            case Text():
-                return st.sampled_from(shape.values or self.texts.get(place, _ANY_TEXT))
+            case Enumeration():
+                return st.sampled_from(shape.values)
+            case Text() | TableText():
+                return st.sampled_from(self.texts.get(place, _ANY_TEXT))
+            case Real():
+                return st.integers(0, 2_000_000_000) | st.floats(0, 2e9)
             case Whole():
                 return st.integers((shape.least or 0) - (not self.sane), (shape.least or 0) + 5)
             case Flag():
@@ -138,8 +101,7 @@ class Vocabulary:
     def _structure(self, shape: Structure) -> st.SearchStrategy[dict[str, Any]]:
         always: dict[str, st.SearchStrategy[Any]] = {}
         sometimes: dict[str, st.SearchStrategy[Any]] = {"Unknown": st.just(1)}
-        for name, declared in shape.members.items():
-            member = declared if isinstance(declared, Member) else Member(declared)
+        for name, member in shape.members.items():
             if not self.sane:
                 sometimes[name] = self._any(member.shape, name)
             elif member.required is not Required.NO:

@@ -212,14 +212,21 @@ def test_a_batch_ends_before_sixteen_megabytes(cluster: FakeCluster) -> None:
     assert rounds == [55, 5], "16 MiB hold 55 items of 300,007 or 300,008 bytes"
 
 
-_REQUIRED = "ValidationException: The requestItems parameter is required for BatchGetItem"
+_EMPTY = (
+    "ValidationException: 1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: "
+    "Member must have length greater than or equal to 1"
+)
+_REQUIRED = (
+    "ValidationException: 1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: "
+    "Member must not be null"
+)
 
 
 @pytest.mark.parametrize(
     ("requests", "error"),
     [
         (None, _REQUIRED),
-        ({}, _REQUIRED),
+        ({}, _EMPTY),
         ({"One": {"Keys": [item("a"), item("a")]}}, _DUPLICATES),
         (
             {"Two": {"Keys": [item("a", sk={"N": "1"}), {"sk": {"N": "1.0"}, "pk": {"S": "a"}}]}},

@@ -194,6 +194,15 @@ _INDEX = {
 _NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
 
 
+_VECTOR_INDEX = {
+    "IndexName": "Near",
+    "VectorAttribute": {"AttributeName": "v"},
+    "Dimensions": 3,
+    "DistanceFunction": "COSINE",
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [
@@ -217,7 +226,7 @@ _NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
         ),
         ({"GlobalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
         ({"LocalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
-        ({"VectorIndexes": [{}]}, "ValidationException: Kvorum does not serve vector indexes yet"),
+        ({"VectorIndexes": [_VECTOR_INDEX]}, "ValidationException: Kvorum does not serve vector indexes yet"),
         ({"ResourcePolicy": "{}"}, "ValidationException: Kvorum does not serve resource policies yet"),
         (
             {"KeySchema": PAY["KeySchema"][:1]},
