@@ -63,7 +63,7 @@ def check(
     values: Mapping[str, AttributeValue] | None = None,
 ) -> None:
     """All that can be said about a request's expressions without its table or an item. AWS's order: update,
-    condition, filter, projection and key condition, each by itself; then placeholders that none of them
+    condition, key condition, filter and projection, each by itself; then placeholders that none of them
     uses; then the form of the key condition."""
     names = names or _NO_NAMES
     values = values or _NO_VALUES
@@ -73,13 +73,14 @@ def check(
         parsed_update = parse_update(update)
         operands.check_update_paths(parsed_update.root, names)
         if names.keys() >= parsed_update.names and values.keys() >= parsed_update.values:
-            operands.check_nodes(ExpressionKind.UPDATE, parsed_update.restricted, names, values)
+            operands.check_all(ExpressionKind.UPDATE, parsed_update.checks, names, values)
         else:
             operands.check_update(parsed_update.root, names, values)
         used_names |= parsed_update.names
         used_values |= parsed_update.values
     for kind, text in (
         (ExpressionKind.CONDITION, condition),
+        (ExpressionKind.KEY_CONDITION, key_condition),
         (ExpressionKind.FILTER, filter),
     ):
         if text is not None:
@@ -88,8 +89,6 @@ def check(
         parsed_projection = parse_projection(projection)
         operands.check_projection(parsed_projection.root, names)
         used_names |= parsed_projection.names
-    if key_condition is not None:
-        _check_condition(ExpressionKind.KEY_CONDITION, key_condition, names, values, used_names, used_values)
     if len(used_names) != len(names):
         check_all_used("ExpressionAttributeNames", names, used_names)
     if len(used_values) != len(values):
@@ -108,7 +107,7 @@ def _check_condition(
 ) -> None:
     parsed = parse_condition(kind, text)
     if names.keys() >= parsed.names and values.keys() >= parsed.values:
-        operands.check_nodes(kind, parsed.restricted, names, values)
+        operands.check_all(kind, parsed.checks, names, values)
     else:
         operands.check_condition(kind, parsed.root, names, values)
     used_names |= parsed.names

@@ -4,7 +4,7 @@
     term        := operand comparator operand | operand BETWEEN operand AND operand
                  | operand IN (operand, …) | call | (condition)
     operand     := path | :value | call | (operand)
-    path        := name, then .name or [index] steps
+    path        := name, then .name or [index] steps; a condition's may go on behind (path)
     call        := function(operand, …)
     update      := SET path = value, … | REMOVE path, … | ADD path :value, … | DELETE path :value, …
     value       := operand | operand + operand | operand - operand
@@ -12,7 +12,7 @@
 
 A parenthesis may open a condition or an operand. Both are read by the same method, which returns what it
 found; the caller refuses what does not fit. Thus one pass, no backtracking, and the reported token is the one
-at which no reading of the text can go on.
+at which no reading of the text can go on. Redundant parentheses are reported only of a text that can be read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from kvorum.model.limits import EXPRESSION_OPERATORS_MAX
 _COMPARATORS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
 # Without redundant parentheses every level but a few needs an operator of its own, so that a deeper text holds
-# too many operators, or a mistake. The bound keeps the parser inside Python's stack.
+# some. The bound keeps the parser inside Python's stack.
 _DEPTH_MAX = EXPRESSION_OPERATORS_MAX + 4
 
 
@@ -64,6 +64,7 @@ class Parser:
         self._operators = 0
         self._depth = 0
         self._last_group = (-1, -1)  # positions of the parentheses that closed last
+        self._redundant = False
 
     # ---- whole texts
 
@@ -78,6 +79,7 @@ class Parser:
         sections = [self._section()]
         while self._token.kind is not TokenKind.END:
             sections.append(self._section())
+        self._end()
         return Update(tuple(sections))
 
     def projection(self) -> Projection:
@@ -125,6 +127,7 @@ class Parser:
             self._close(opening)
             if not isinstance(left, Path | Value | Call | Arithmetic):
                 return left
+            left = self._rest_of_path(left)
         else:
             left = self._operand()
         sign = self._token.sign
@@ -162,12 +165,7 @@ class Parser:
     def _set_action(self) -> Action:
         path = self._path()
         self._expect("=")
-        if self._token.sign != "(":
-            return SetAction(path, self._sum())
-        opening = self._open()
-        value = self._sum()
-        self._close(opening)
-        return SetAction(path, value if isinstance(value, Arithmetic) else self._rest_of_sum(value))
+        return SetAction(path, self._sum())
 
     def _remove_action(self) -> Action:
         return RemoveAction(self._path())
@@ -179,11 +177,14 @@ class Parser:
         return DeleteAction(self._path(), self._value())
 
     def _sum(self) -> Operand:
-        return self._rest_of_sum(self._operand())
-
-    def _rest_of_sum(self, left: Operand) -> Operand:
+        if self._token.sign == "(":
+            opening = self._open()
+            left = self._sum()
+            self._close(opening)
+        else:
+            left = self._operand()
         sign = self._token.sign
-        if sign not in ("+", "-"):
+        if sign not in ("+", "-") or isinstance(left, Arithmetic):
             return left
         self._operator()
         return Arithmetic(sign, left, self._operand())
@@ -198,7 +199,7 @@ class Parser:
             opening = self._open()
             operand = self._operand()
             self._close(opening)
-            return operand
+            return self._rest_of_path(operand)
         # A name is never the last token, END is.
         if token.kind is TokenKind.NAME and self._tokens[self._position + 1].sign == "(":
             self._operator()
@@ -223,7 +224,15 @@ class Parser:
         return Value(token.text)
 
     def _path(self) -> Path:
-        steps: list[Step] = [self._name()]
+        return self._path_on([self._name()])
+
+    def _rest_of_path(self, left: Operand) -> Operand:
+        """`left` was in parentheses: a condition's path goes on behind them, an update's does not."""
+        if self._kind is ExpressionKind.UPDATE or not isinstance(left, Path):
+            return left
+        return self._path_on(list(left.steps))
+
+    def _path_on(self, steps: list[Step]) -> Path:
         while True:
             if self._accept("."):
                 steps.append(self._name())
@@ -268,6 +277,8 @@ class Parser:
     def _end(self) -> None:
         if self._token.kind is not TokenKind.END:
             raise self._unexpected()
+        if self._redundant:
+            raise self._redundant_parentheses()
 
     def _operator(self) -> None:
         self._count_operator()
@@ -279,21 +290,23 @@ class Parser:
         self._expect("(")
         self._depth += 1
         if self._depth > _DEPTH_MAX:
-            raise self._too_many_operators()
+            raise self._redundant_parentheses()
         return opening
 
     def _close(self, opening: int) -> None:
         closing = self._position
         self._expect(")")
         self._depth -= 1
-        if self._last_group == (opening + 1, closing - 1):
-            raise invalid(self._kind, "The expression has redundant parentheses;")
+        self._redundant |= self._last_group == (opening + 1, closing - 1)
         self._last_group = (opening, closing)
 
     def _count_operator(self) -> None:
         self._operators += 1
         if self._operators > EXPRESSION_OPERATORS_MAX:
             raise self._too_many_operators()
+
+    def _redundant_parentheses(self) -> ApiError:
+        return invalid(self._kind, "The expression has redundant parentheses;")
 
     def _too_many_operators(self) -> ApiError:
         return invalid(

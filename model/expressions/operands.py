@@ -2,19 +2,22 @@
 cannot take, operands that should differ, paths in each other's way. Depends on the request; nothing here
 depends on an item.
 
-Conditions are checked node by node, operands before operators, as they are written. Updates are checked the
-way AWS does it: all target paths, then whether these are disjoint, then the actions from the last to the
-first, their names before their values.
+Conditions are checked the way AWS does it: one comparison or function after the other, as they are written, and in
+each of them placeholders, then numbers of operands, operands that should differ, and types. So are updates: all
+target paths, then whether these are disjoint, then the actions from the last to the first, their names before
+their values.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from kvorum.model.errors import ApiError
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import (
+    Action,
     AddAction,
     Arithmetic,
     Between,
@@ -33,7 +36,7 @@ from kvorum.model.expressions.nodes import (
 )
 from kvorum.model.expressions.paths import Names, Steps, check_disjoint, resolve, text_of
 from kvorum.model.expressions.placeholders import Values, check_names_defined, check_value_defined
-from kvorum.model.expressions.rules import UPDATE_FUNCTIONS, check_operand_count
+from kvorum.model.expressions.rules import OPERANDS, leaves_of
 from kvorum.model.expressions.types import ORDERED_TYPES, SET_TYPES, order
 from kvorum.model.limits import IN_OPERANDS_MAX
 from kvorum.model.requests import AttributeValue
@@ -50,8 +53,16 @@ _TYPE_WORDS = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "
 _NEED_A_PATH = frozenset({"attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists"})
 
 
+Rule = Callable[[ExpressionKind, Any, Names, Values], None]
+Check = tuple[Rule, Node]
+"""A rule and the node that it is about."""
+
+
 def check_condition(kind: ExpressionKind, root: Condition, names: Names, values: Values) -> None:
-    check_nodes(kind, walk(root), names, values)
+    for leaf in leaves_of(root):
+        for node in walk(leaf):
+            _check_defined(kind, node, names, values)
+        check_all(kind, _checks_of_leaf(leaf), names, values)
 
 
 def check_update_paths(update: Update, names: Names) -> None:
@@ -73,7 +84,10 @@ def check_update(update: Update, names: Names, values: Values) -> None:
             if isinstance(node, Path):
                 check_names_defined(ExpressionKind.UPDATE, node, names)
     for action in backwards:
-        check_nodes(ExpressionKind.UPDATE, walk(action), names, values)
+        for node in walk(action):
+            if isinstance(node, Value):
+                check_value_defined(ExpressionKind.UPDATE, node, values)
+        check_all(ExpressionKind.UPDATE, _checks_of_action(action), names, values)
 
 
 def check_projection(projection: Projection, names: Names) -> None:
@@ -84,45 +98,129 @@ def check_projection(projection: Projection, names: Names) -> None:
         check_disjoint(kind, [resolve(path, names) for path in projection.paths])
 
 
-def check_nodes(kind: ExpressionKind, nodes: Iterable[Node], names: Names, values: Values) -> None:
-    """In this order. When every placeholder is defined, the `restricted` nodes are enough."""
-    for node in nodes:
-        _check_node(kind, node, names, values)
+def check_all(kind: ExpressionKind, checks: Iterable[Check], names: Names, values: Values) -> None:
+    """In this order. When every placeholder is defined, the `checks_of…` an expression are enough."""
+    for rule, node in checks:
+        rule(kind, node, names, values)
 
 
-def restricted(root: Condition) -> tuple[Node, ...]:
-    """The nodes of a condition that not every value of their placeholders suits."""
-    return tuple(node for node in walk(root) if _is_restricted(node))
+def checks_of(root: Condition) -> tuple[Check, ...]:
+    """What not all values of its placeholders suit, or none."""
+    return tuple(check for leaf in leaves_of(root) for check in _checks_of_leaf(leaf))
 
 
-def restricted_in_update(update: Update) -> tuple[Node, ...]:
+def checks_of_update(update: Update) -> tuple[Check, ...]:
     """The same of an update, in the order of `check_update`."""
     backwards = list(update.actions())[::-1]
-    return tuple(node for action in backwards for node in walk(action) if _is_restricted(node))
+    return tuple(check for action in backwards for check in _checks_of_action(action))
+
+
+def _checks_of_leaf(leaf: Condition) -> Iterator[Check]:
+    nodes = list(walk(leaf))
+    for rule, concerns in (
+        (_check_count, _has_wrong_count),
+        (_check_distinct, _has_paths_to_compare),
+        (_check_operands, _is_restricted),
+    ):
+        for node in nodes:
+            if concerns(node):
+                yield rule, node
+
+
+def _checks_of_action(action: Action) -> Iterator[Check]:
+    for node in walk(action):
+        if _has_wrong_count(node):
+            yield _check_count, node
+        if _is_restricted(node):
+            yield _check_operands, node
+        if _has_paths_to_compare(node):
+            yield _check_distinct, node
+
+
+# ---- placeholders that are not defined ----------------------------------------------------------------------
+
+
+def _check_defined(kind: ExpressionKind, node: Node, names: Names, values: Values) -> None:
+    if isinstance(node, Path):
+        check_names_defined(kind, node, names)
+    elif isinstance(node, Value):
+        check_value_defined(kind, node, values)
+
+
+# ---- numbers of operands ------------------------------------------------------------------------------------
+
+
+def _has_wrong_count(node: Node) -> bool:
+    return isinstance(node, Call) and len(node.arguments) != OPERANDS[node.function]
+
+
+def _check_count(kind: ExpressionKind, call: Call, _names: Names, _values: Values) -> None:
+    raise invalid(
+        kind,
+        "Incorrect number of operands for operator or function; "
+        f"operator or function: {call.function}, number of operands: {len(call.arguments)}",
+    )
+
+
+# ---- operands that should differ ----------------------------------------------------------------------------
+
+
+def _compared(node: Node) -> tuple[str, Operand, tuple[Operand, ...]] | None:
+    """The operator, its first operand, and those that must be other paths."""
+    match node:
+        case Comparison():
+            return node.operator, node.left, (node.right,)
+        case Between():
+            return "BETWEEN", node.operand, (node.lower, node.upper)
+        case In():
+            return "IN", node.operand, node.choices
+        case Call() if node.function != "list_append":
+            return node.function, node.arguments[0], node.arguments[1:]
+        case _:
+            return None
+
+
+def _has_paths_to_compare(node: Node) -> bool:
+    compared = _compared(node)
+    if compared is None:
+        return False
+    _, first, others = compared
+    return isinstance(first, Path) and any(isinstance(other, Path) for other in others)
+
+
+def _check_distinct(kind: ExpressionKind, node: Node, names: Names, _values: Values) -> None:
+    compared = _compared(node)
+    assert compared is not None
+    operator, first, others = compared
+    assert isinstance(first, Path)
+    steps = resolve(first, names)
+    if any(isinstance(other, Path) and resolve(other, names) == steps for other in others):
+        raise invalid(
+            kind,
+            "The first operand must be distinct from the remaining operands for this operator or "
+            f"function; operator: {operator}, first operand: {text_of(steps)}",
+        )
+
+
+# ---- types --------------------------------------------------------------------------------------------------
 
 
 def _is_restricted(node: Node) -> bool:
-    if isinstance(node, Comparison) and node.operator in ("=", "<>"):
-        return isinstance(node.left, Path) and isinstance(node.right, Path)
+    if isinstance(node, Comparison):
+        return node.operator not in ("=", "<>")
     if isinstance(node, Call):
-        takes_any = all(isinstance(each, Path) for each in node.arguments) and len(node.arguments) == 1
-        return node.function in UPDATE_FUNCTIONS or not takes_any
-    return isinstance(node, Comparison | Between | In | Arithmetic | AddAction | DeleteAction)
+        return node.function == "attribute_type" or (
+            node.function != "contains" and not all(isinstance(each, Path) for each in node.arguments)
+        )
+    return isinstance(node, Between | In | Arithmetic | AddAction | DeleteAction)
 
 
-def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) -> None:
+def _check_operands(kind: ExpressionKind, node: Node, _names: Names, values: Values) -> None:
     match node:
-        case Path():
-            check_names_defined(kind, node, names)
-        case Value():
-            check_value_defined(kind, node, values)
         case Comparison():
-            _check_distinct(kind, node.operator, node.left, (node.right,), names)
-            if node.operator not in ("=", "<>"):
-                _check_types(kind, node.operator, (node.left, node.right), ORDERED_TYPES, values)
+            _check_types(kind, node.operator, (node.left, node.right), ORDERED_TYPES, values)
         case Between():
             bounds = (node.lower, node.upper)
-            _check_distinct(kind, "BETWEEN", node.operand, bounds, names)
             _check_types(kind, "BETWEEN", (node.operand, *bounds), ORDERED_TYPES, values)
             if isinstance(node.lower, Value) and isinstance(node.upper, Value):
                 _check_bounds(kind, values[node.lower.name], values[node.upper.name])
@@ -133,9 +231,8 @@ def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) 
                     "The IN operator is provided with too many operands; "
                     f"number of operands: {len(node.choices)}",
                 )
-            _check_distinct(kind, "IN", node.operand, node.choices, names)
         case Call():
-            _check_call(kind, node, names, values)
+            _check_call(kind, node, values)
         case Arithmetic():
             _check_types(kind, node.operator, (node.left, node.right), _NUMBERS, values)
         case AddAction():
@@ -143,20 +240,16 @@ def _check_node(kind: ExpressionKind, node: Node, names: Names, values: Values) 
         case DeleteAction():
             _check_action(kind, "DELETE", values[node.value.name], SET_TYPES)
         case _:
-            pass  # AND, OR, NOT, SET and REMOVE take whatever the grammar gives them
+            raise AssertionError(f"nothing restricts {node}")
 
 
-def _check_call(kind: ExpressionKind, call: Call, names: Names, values: Values) -> None:
+def _check_call(kind: ExpressionKind, call: Call, values: Values) -> None:
     function = call.function
-    if function in UPDATE_FUNCTIONS:
-        check_operand_count(kind, call, UPDATE_FUNCTIONS[function])
     first, *others = call.arguments
     if function in _NEED_A_PATH and not isinstance(first, Path):
         raise invalid(
             kind, f"Operator or function requires a document path; operator or function: {function}"
         )
-    if function != "list_append":
-        _check_distinct(kind, function, first, tuple(others), names)
     if function == "size":
         _check_types(kind, function, call.arguments, _SIZED, values)
     elif function == "begins_with":
@@ -176,20 +269,6 @@ def _check_type_name(kind: ExpressionKind, operand: Operand, values: Values) -> 
     name = values[operand.name]["S"]
     if name not in _TYPE_TAGS[1:-1].split(","):
         raise invalid(kind, f"Invalid attribute type name found; type: {name}, valid types: {_TYPE_TAGS}")
-
-
-def _check_distinct(
-    kind: ExpressionKind, operator: str, first: Operand, others: tuple[Operand, ...], names: Names
-) -> None:
-    if not isinstance(first, Path):
-        return
-    for other in others:
-        if isinstance(other, Path) and resolve(first, names) == resolve(other, names):
-            raise invalid(
-                kind,
-                "The first operand must be distinct from the remaining operands for this operator or "
-                f"function; operator: {operator}, first operand: {text_of(resolve(first, names))}",
-            )
 
 
 def _check_types(

@@ -11,7 +11,7 @@ from kvorum.model.expressions import rules
 from kvorum.model.expressions.grammar import Parser
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import Condition, Node, Path, Projection, Update, Value, walk
-from kvorum.model.expressions.operands import restricted, restricted_in_update
+from kvorum.model.expressions.operands import Check, checks_of, checks_of_update
 from kvorum.model.expressions.placeholders import names_in
 from kvorum.model.limits import EXPRESSION_BYTES_MAX
 
@@ -23,13 +23,13 @@ Root = TypeVar("Root", Condition, Update, Projection)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[Root]):
-    """`names` and `values`: the placeholders in use. `restricted`: the nodes of a condition or update to check
+    """`names` and `values`: the placeholders in use. `checks`: of a condition or an update, what to check
     even when all are defined."""
 
     root: Root
     names: frozenset[str]
     values: frozenset[str]
-    restricted: tuple[Node, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @lru_cache(CACHED_TEXTS)
@@ -38,7 +38,7 @@ def parse_condition(kind: ExpressionKind, text: str) -> Parsed[Condition]:
     _check_size(kind, text)
     root = Parser(kind, text).condition()
     rules.check_condition(kind, root)
-    return Parsed(root, *_placeholders_of(root), restricted(root))
+    return Parsed(root, *_placeholders_of(root), checks_of(root))
 
 
 @lru_cache(CACHED_TEXTS)
@@ -46,7 +46,7 @@ def parse_update(text: str) -> Parsed[Update]:
     _check_size(ExpressionKind.UPDATE, text)
     root = Parser(ExpressionKind.UPDATE, text).update()
     rules.check_update(root)
-    return Parsed(root, *_placeholders_of(root), restricted_in_update(root))
+    return Parsed(root, *_placeholders_of(root), checks_of_update(root))
 
 
 @lru_cache(CACHED_TEXTS)

@@ -79,18 +79,17 @@ class _Junction:
 
 
 def check_disjoint(kind: ExpressionKind, paths: Iterable[Steps]) -> None:
-    """Raises ValidationException when a path equals or begins with another (they overlap), or when two treat
+    """Raises ValidationException when a path equals or begins with another (they overlap), else when two treat
     one attribute as a list and as a map (they conflict)."""
+    conflict: ApiError | None = None
     root = _Junction(())
     for path in paths:
         junction = root
         for step in path:
             below = junction.below.get(step)
             if below is None:
-                for sibling, there in junction.below.items():
-                    if type(sibling) is not type(step):
-                        raise _clash(kind, "conflict", there.first, path)
-                    break  # the siblings agree with each other
+                if conflict is None:
+                    conflict = _conflict(kind, junction, step, path)
                 below = junction.below[step] = _Junction(path)
             junction = below
             if junction.end is not None:
@@ -98,6 +97,16 @@ def check_disjoint(kind: ExpressionKind, paths: Iterable[Steps]) -> None:
         if junction.below:
             raise _clash(kind, "overlap", junction.first, path)
         junction.end = path
+    if conflict is not None:
+        raise conflict
+
+
+def _conflict(kind: ExpressionKind, junction: _Junction, step: Step, path: Steps) -> ApiError | None:
+    """With the first path that goes on from here the other way."""
+    for sibling, there in junction.below.items():
+        if type(sibling) is not type(step):
+            return _clash(kind, "conflict", there.first, path)
+    return None
 
 
 def _clash(kind: ExpressionKind, verb: str, one: Steps, two: Steps) -> ApiError:

@@ -1,23 +1,24 @@
-"""What is wrong with a text whatever its placeholders stand for: reserved words, function names and places,
-numbers of operands, list indexes. Checked once, when the text is parsed; the order is that of the text."""
+"""What is wrong with a text whatever its placeholders stand for: function names and places, reserved words, list
+indexes, sections that repeat. Checked once, when the text is parsed; each rule on the whole text before the next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from kvorum.model.errors import ApiError
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import (
     And,
-    Arithmetic,
     Call,
     Condition,
     Node,
     Not,
-    Operand,
     Or,
     Path,
     Projection,
-    SetAction,
     Update,
     children_of,
+    walk,
 )
 from kvorum.model.expressions.reserved import is_reserved
 from kvorum.model.limits import NESTING_LEVELS_MAX
@@ -31,63 +32,64 @@ CONDITION_FUNCTIONS = {
 }
 OPERAND_FUNCTIONS = {"size": 1}
 UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
+OPERANDS = CONDITION_FUNCTIONS | OPERAND_FUNCTIONS | UPDATE_FUNCTIONS
 """Function to its number of operands."""
 
 _INDEX_MAX = 2**31 - 1
 
 
-def check_condition(kind: ExpressionKind, node: Condition) -> None:
-    """A condition in a condition's place."""
-    if isinstance(node, Not):
-        check_condition(kind, node.condition)
-    elif isinstance(node, And | Or):
-        for condition in node.conditions:
-            check_condition(kind, condition)
-    elif isinstance(node, Call):
-        _check_call(kind, node, CONDITION_FUNCTIONS)
+def check_condition(kind: ExpressionKind, condition: Condition) -> None:
+    calls = [node for node in walk(condition) if isinstance(node, Call)]
+    for call in calls:
+        if call.function in UPDATE_FUNCTIONS:
+            raise invalid(
+                kind, f"The function is not allowed in a condition expression; function: {call.function}"
+            )
+        if call.function not in CONDITION_FUNCTIONS and call.function not in OPERAND_FUNCTIONS:
+            raise _no_function(kind, call)
+    for leaf in leaves_of(condition):
+        _check_places(kind, leaf)
+    _check_paths(kind, condition)
+
+
+def leaves_of(condition: Condition) -> Iterator[Condition]:
+    """What AND, OR and NOT join, in written order."""
+    if isinstance(condition, And | Or | Not):
+        for child in children_of(condition):
+            yield from leaves_of(child)  # type: ignore[arg-type]
     else:
-        for child in children_of(node):
-            _check_operand(kind, child)
+        yield condition
 
 
-def _check_operand(kind: ExpressionKind, node: Node) -> None:
-    if isinstance(node, Path):
-        check_path(kind, node)
-    elif isinstance(node, Call):
-        _check_call(kind, node, OPERAND_FUNCTIONS)
+def _check_places(kind: ExpressionKind, leaf: Condition) -> None:
+    """Functions that are conditions stand alone, all others as operands."""
+    for node in walk(leaf):
+        if isinstance(node, Call) and (node.function in CONDITION_FUNCTIONS) != (node is leaf):
+            raise invalid(
+                kind,
+                "The function is not allowed to be used this way in an expression; "
+                f"function: {node.function}",
+            )
 
 
-def _check_call(kind: ExpressionKind, call: Call, allowed: dict[str, int]) -> None:
-    function = call.function
-    if function in UPDATE_FUNCTIONS:
-        raise invalid(kind, f"The function is not allowed in a condition expression; function: {function}")
-    if function not in CONDITION_FUNCTIONS and function not in OPERAND_FUNCTIONS:
-        raise invalid(kind, f"Invalid function name; function: {function}")
-    if function not in allowed:
-        raise invalid(
-            kind, f"The function is not allowed to be used this way in an expression; function: {function}"
-        )
-    check_operand_count(kind, call, allowed[function])
-    for argument in call.arguments:
-        _check_operand(kind, argument)
-
-
-def check_operand_count(kind: ExpressionKind, call: Call, count: int) -> None:
-    if len(call.arguments) != count:
-        raise invalid(
-            kind,
-            "Incorrect number of operands for operator or function; "
-            f"operator or function: {call.function}, number of operands: {len(call.arguments)}",
-        )
+def _no_function(kind: ExpressionKind, call: Call) -> ApiError:
+    return invalid(kind, f"Invalid function name; function: {call.function}")
 
 
 def check_update(update: Update) -> None:
+    _check_paths(ExpressionKind.UPDATE, update)
+    for call in walk(update):
+        if not isinstance(call, Call):
+            continue
+        if call.function in CONDITION_FUNCTIONS or call.function in OPERAND_FUNCTIONS:
+            raise invalid(
+                ExpressionKind.UPDATE,
+                f"The function is not allowed in an update expression; function: {call.function}",
+            )
+        if call.function not in UPDATE_FUNCTIONS:
+            raise _no_function(ExpressionKind.UPDATE, call)
     seen: set[str] = set()
     for section in update.sections:
-        for action in section.actions:
-            check_path(ExpressionKind.UPDATE, action.path)
-            if isinstance(action, SetAction):
-                _check_set_value(action.value)
         if section.keyword in seen:
             raise invalid(
                 ExpressionKind.UPDATE,
@@ -96,30 +98,17 @@ def check_update(update: Update) -> None:
         seen.add(section.keyword)
 
 
-def _check_set_value(node: Operand) -> None:
-    if isinstance(node, Path):
-        check_path(ExpressionKind.UPDATE, node)
-    elif isinstance(node, Arithmetic):
-        _check_set_value(node.left)
-        _check_set_value(node.right)
-    elif isinstance(node, Call):
-        if node.function in CONDITION_FUNCTIONS or node.function in OPERAND_FUNCTIONS:
-            raise invalid(
-                ExpressionKind.UPDATE,
-                f"The function is not allowed in an update expression; function: {node.function}",
-            )
-        if node.function not in UPDATE_FUNCTIONS:
-            raise invalid(ExpressionKind.UPDATE, f"Invalid function name; function: {node.function}")
-        for argument in node.arguments:
-            _check_set_value(argument)
-
-
 def check_projection(projection: Projection) -> None:
-    for path in projection.paths:
-        check_path(ExpressionKind.PROJECTION, path)
+    _check_paths(ExpressionKind.PROJECTION, projection)
 
 
-def check_path(kind: ExpressionKind, path: Path) -> None:
+def _check_paths(kind: ExpressionKind, root: Node) -> None:
+    for node in walk(root):
+        if isinstance(node, Path):
+            _check_path(kind, node)
+
+
+def _check_path(kind: ExpressionKind, path: Path) -> None:
     for step in path.steps:
         if isinstance(step, int):
             if step > _INDEX_MAX:

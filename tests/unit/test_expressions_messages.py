@@ -83,7 +83,18 @@ def test_syntax_of_updates(text: str, token: str, near: str) -> None:
         ({"condition": ""}, "The expression can not be empty;"),
         ({"condition": "((a = :v))"}, "The expression has redundant parentheses;"),
         ({"condition": "((a)) = :v"}, "The expression has redundant parentheses;"),
-        ({"condition": "NOT ((a = :v) ) !"}, "The expression has redundant parentheses;"),
+        ({"condition": "NOT ((a = :v) ) !"}, 'Syntax error; token: "!", near: ") !"'),
+        ({"condition": "a = a AND b > ((views))"}, "The expression has redundant parentheses;"),
+        ({"condition": "a BETWEEN ((b.c)).d AND c"}, "The expression has redundant parentheses;"),
+        ({"condition": "a > nothing((:b), ((c)))"}, "The expression has redundant parentheses;"),
+        (
+            {"condition": "a = a OR ((a = a OR (a = a OR a = a)))"},
+            "The expression has redundant parentheses;",
+        ),
+        ({"condition": "(" * 1000 + "a = b" + ")" * 1000}, "The expression has redundant parentheses;"),
+        ({"condition": "(size(a)).b > a"}, 'Syntax error; token: ".", near: ").b"'),
+        ({"condition": "(size(a))[0] > a"}, 'Syntax error; token: "[", near: ")[0"'),
+        ({"condition": "a BETWEEN b.(c.d) AND c"}, 'Syntax error; token: "(", near: ".(c"'),
         (
             {"condition": "a = " + "b" * 4093},
             "Expression size has exceeded the maximum allowed size; expression size: 4097",
@@ -125,7 +136,40 @@ def test_syntax_of_updates(text: str, token: str, near: str) -> None:
             {"condition": "a" + ".b" * 32 + " = :v"},
             "The document path has too many nesting levels; nesting levels: 33",
         ),
+        # functions anywhere before names anywhere, whatever is undefined
+        (
+            {"condition": "attribute_exists(views, #a) AND nothing(a)"},
+            "Invalid function name; function: nothing",
+        ),
+        (
+            {"condition": "a = a AND attribute_exists((views), (#a)) > b"},
+            "The function is not allowed to be used this way in an expression; function: attribute_exists",
+        ),
+        (
+            {"condition": "size(contains(a, b)) > a"},
+            "The function is not allowed to be used this way in an expression; function: contains",
+        ),
+        (
+            {"condition": "a IN (b, attribute_exists(c))"},
+            "The function is not allowed to be used this way in an expression; function: attribute_exists",
+        ),
+        (
+            {"condition": "attribute_exists(views, #a)"},
+            "Attribute name is a reserved keyword; reserved keyword: views",
+        ),
         # placeholders
+        (
+            {"condition": "attribute_exists(#a.b, :v) AND a = a"},
+            "An expression attribute name used in the document path is not defined; attribute name: #a",
+        ),
+        (
+            {"condition": "begins_with(:v, #a, #b)"},
+            "An expression attribute value used in expression is not defined; attribute value: :v",
+        ),
+        (
+            {"condition": "size(:v) > :w", "values": {":v": N}},
+            "An expression attribute value used in expression is not defined; attribute value: :w",
+        ),
         (
             {"condition": "#a = :v"},
             "An expression attribute name used in the document path is not defined; attribute name: #a",
@@ -133,6 +177,35 @@ def test_syntax_of_updates(text: str, token: str, near: str) -> None:
         (
             {"condition": "a = :w AND #a = :v", "values": {":v": S}},
             "An expression attribute value used in expression is not defined; attribute value: :w",
+        ),
+        # one comparison or function after the other
+        (
+            {"condition": "attribute_exists(b, a) AND a = a"},
+            "Incorrect number of operands for operator or function; operator or function: attribute_exists, number of operands: 2",
+        ),
+        (
+            {"condition": "begins_with(b, size(:v), a)", "values": {":v": N}},
+            "Incorrect number of operands for operator or function; operator or function: begins_with, number of operands: 3",
+        ),
+        (
+            {"condition": "a = a AND #a = b"},
+            "The first operand must be distinct from the remaining operands for this operator or function; operator: =, first operand: [a]",
+        ),
+        (
+            {"condition": "attribute_type(b[1].c, b[1].c)"},
+            "The first operand must be distinct from the remaining operands for this operator or function; operator: attribute_type, first operand: [b, [1], c]",
+        ),
+        (
+            {"condition": "attribute_type(a, size(a)) AND a = a AND a = :v"},
+            WRONG + "operator or function: attribute_type, operand type: N",
+        ),
+        (
+            {"condition": "attribute_not_exists(size(:v))", "values": {":v": N}},
+            WRONG + "operator or function: size, operand type: N",
+        ),
+        (
+            {"condition": "attribute_not_exists(size(:v))", "values": {":v": S}},
+            "Operator or function requires a document path; operator or function: attribute_not_exists",
         ),
         # types
         (
@@ -272,6 +345,20 @@ def test_conditions(given: dict[str, Any], message: str) -> None:
             "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a, [0]]",
         ),
         (
+            {"update": "SET d[1] = a, d.b = a, c[1].a = a, c = if_not_exists(a)"},
+            "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [c, [1], a], path two: [c]",
+        ),
+        (
+            {"update": "SET #c[3].#d = a, #c.#d[3] = if_not_exists(a)", "names": {"#c": "c", "#d": "[3]"}},
+            "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [c, [3], [3]], path two: [c, [3], [3]]",
+        ),
+        ({"update": "SET #c = foo(:c) SET c = d"}, "Invalid function name; function: foo"),
+        (
+            {"update": "SET #c = foo(:c) SET abOrt = a"},
+            "Attribute name is a reserved keyword; reserved keyword: abOrt",
+        ),
+        ({"update": "SET a = ((b + c))"}, "The expression has redundant parentheses;"),
+        (
             {"update": "SET a = b + :v", "values": {":v": S}},
             WRONG + "operator or function: +, operand type: S",
         ),
@@ -327,10 +414,20 @@ def test_updates(given: dict[str, Any], message: str) -> None:
         ({"filter": "a = = :v"}, 'Invalid FilterExpression: Syntax error; token: "=", near: "= = :v"'),
         (
             {"filter": "", "projection": "", "key_condition": ""},
+            "Invalid KeyConditionExpression: The expression can not be empty;",
+        ),
+        (
+            {"filter": "", "key_condition": "attribute_type(a, b)"},
+            "Invalid KeyConditionExpression: "
+            + WRONG
+            + "operator or function: attribute_type, operand type: {NS,SS,L,BS,N,M,B,BOOL,NULL,S}",
+        ),
+        (
+            {"filter": "", "projection": "", "key_condition": "attribute_exists(a)"},
             "Invalid FilterExpression: The expression can not be empty;",
         ),
         (
-            {"key_condition": "", "projection": ""},
+            {"filter": "a > b", "projection": "", "key_condition": "attribute_exists(a)"},
             "Invalid ProjectionExpression: The expression can not be empty;",
         ),
         (
@@ -443,3 +540,20 @@ def test_a_querys_filter_may_not_look_at_the_key() -> None:
     assert caught.value.message == (
         "Filter Expression can only contain non-primary key attributes: Primary key attribute: pk"
     )
+
+
+@pytest.mark.parametrize("text", ["(b.c).d = a", "(b)[0] = a", "(a) BETWEEN (b.c).d AND (c)"])
+def test_a_conditions_path_may_go_on_behind_parentheses(text: str) -> None:
+    expressions.check(condition=text)
+
+
+@pytest.mark.parametrize("text", ["SET a = ((b.c.d)+(e))", "SET a = (b + c)", "SET a = (b) - (c)"])
+def test_parentheses_in_updates(text: str) -> None:
+    expressions.check(update=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["SET a = (b.c).d + e", "SET a = (b.c)[0]", "SET a = (b + c) + d", "SET (a = b)"]
+)
+def test_parentheses_that_updates_do_not_have(text: str) -> None:
+    assert refusal(update=text).startswith("Invalid UpdateExpression: Syntax error; token: ")
