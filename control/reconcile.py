@@ -6,18 +6,29 @@ remembers what was proposed before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import NodeReport
-from kvorum.control.state import ActivateTable, Command, FormPartitions, Partition, RemovePartition
-from kvorum.model.table import TableStatus
+from kvorum.control.state import (
+    ActivateIndex,
+    ActivateTable,
+    Command,
+    FormPartitions,
+    Partition,
+    RemovePartition,
+    StartBackfill,
+)
+from kvorum.model.table import Index, IndexStatus, Table, TableStatus
 
 
 def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Command]:
     """Commands that bring the records up to what the nodes report. `reports`: the newest of every node.
 
-    * A table whose partitions are all led becomes ACTIVE. Only a leader's own word counts.
+    * A table whose partitions are all led, and those of its global indexes, becomes ACTIVE. Only a leader's own word
+      counts.
+    * A global index that is being created is backfilled once its partitions are all led, and becomes ACTIVE once the
+      leader of every partition of its table says that all items have been entered.
     * A partition of which every replica exists has formed.
     * A dropping partition goes once each of its nodes, knowing of the drop, reports that it holds nothing of it.
     """
@@ -25,20 +36,27 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     unsettled = [
         partition for partition in directory.partitions.values() if partition.dropping or not partition.formed
     ]
-    if not creating and not unsettled:  # as nearly always: do not look at what every replica reports
+    unfinished = [
+        (table, index)
+        for table, index in directory.indexes_by_id.values()
+        if index.status is IndexStatus.CREATING
+    ]
+    if (
+        not creating and not unfinished and not unsettled
+    ):  # as nearly always: do not look at what every replica reports
         return []
     held = {node: {replica.partition for replica in report.replicas} for node, report in reports.items()}
     led = {
-        replica.partition
+        replica.partition: replica.indexed
         for node, report in reports.items()
         for replica in report.replicas
         if replica.leader == node
     }
     commands: list[Command] = [
-        ActivateTable(table_id=table.id)
-        for table in creating
-        if _all_led(directory.partitions_of(table.id), led)
+        ActivateTable(table_id=table.id) for table in creating if _all_led(directory, table, led)
     ]
+    for table, index in unfinished:
+        commands.extend(_next_step(directory, table, index, led))
     formed: list[int] = []
     for partition in unsettled:
         if partition.dropping:
@@ -51,8 +69,19 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     return commands
 
 
-def _all_led(partitions: Iterable[Partition], led: set[int]) -> bool:
-    return all(partition.id in led for partition in partitions)
+def _all_led(directory: Directory, table: Table, led: Container[int]) -> bool:
+    owners = [table.id, *(index.id for index in table.indexes if not index.local)]
+    return all(partition.id in led for owner in owners for partition in directory.partitions_of(owner))
+
+
+def _next_step(
+    directory: Directory, table: Table, index: Index, led: Mapping[int, tuple[int, ...]]
+) -> Iterator[Command]:
+    if not index.backfilling:
+        if all(partition.id in led for partition in directory.partitions_of(index.id)):
+            yield StartBackfill(index_id=index.id)
+    elif all(index.id in led.get(partition.id, ()) for partition in directory.partitions_of(table.id)):
+        yield ActivateIndex(index_id=index.id)
 
 
 def _has_dropped(report: NodeReport | None, held: set[int] | None, partition: Partition) -> bool:

@@ -25,8 +25,8 @@ class NodeRecord(Struct, frozen=True, kw_only=True, tag="node"):
 
 
 class Partition(Struct, frozen=True, kw_only=True, tag="partition"):
-    """A token range of a table, lower <= token <= upper, and its group (`id` names both). `epoch` rises with
-    every change of range or replicas. `formed`: every replica has existed once, so one that comes up empty
+    """A token range of a table, or of a global index by its number, lower <= token <= upper, and its group (`id` names
+    both). `epoch` rises with every change of range or replicas. `formed`: every replica has existed once, so one that comes up empty
     has lost its disk. `dropping`: the table is gone; nodes delete what they hold. `dropped_version`: the version
     at which that began, 0 before."""
 
@@ -123,7 +123,7 @@ class DeleteTable(Struct, frozen=True, kw_only=True, tag="delete_table"):
 
 class UpdateTable(Struct, frozen=True, kw_only=True, tag="update_table"):
     """New values for members of a table's definition; None takes a member away. Members that mean something only
-    together must be set together. `tags`: values by key, None takes one away; they and LOCAL_SETTINGS stay in this
+    together must be set together. A global index is a member too (model/index_definitions). `tags`: values by key, None takes one away; they and LOCAL_SETTINGS stay in this
     region, the rest is told to the peers of a global table.
 
     Asked here (`origin` ""): the table is `name`, if it still is the one with `table_uuid`; `update_uuid` makes the
@@ -144,6 +144,18 @@ class ActivateTable(Struct, frozen=True, kw_only=True, tag="activate_table"):
     """Every partition has a leader: the table is ACTIVE."""
 
     table_id: int
+
+
+class StartBackfill(Struct, frozen=True, kw_only=True, tag="start_backfill"):
+    """Every partition of a global index that is being created has a leader: the table's items may be entered."""
+
+    index_id: int
+
+
+class ActivateIndex(Struct, frozen=True, kw_only=True, tag="activate_index"):
+    """Every partition of the table has entered its items: the global index is ACTIVE."""
+
+    index_id: int
 
 
 class FormPartitions(Struct, frozen=True, kw_only=True, tag="form_partitions"):
@@ -175,6 +187,8 @@ Command = (
     | DeleteTable
     | UpdateTable
     | ActivateTable
+    | StartBackfill
+    | ActivateIndex
     | FormPartitions
     | RegisterNode
     | RemovePartition

@@ -18,22 +18,26 @@ Hence the sets become equal everywhere, and which table bears a name is a functi
   of one member the latest stays, by (updated_ms, region). The definition is that of the oldest claim's birth with the
   settings of all its claims in it, so that it too is a function of the sets. An update is told with the births of
   the tables that it means: it may arrive before them.
+* A global index is a member of the definition as well, so that regions agree on it in the same way; its partitions
+  and its way to ACTIVE every region has for itself (control/indexes).
 * A name that a local table bears already is not taken from it: the claim waits, `waiting_claims` shows it, and it
   becomes a table when the local one is deleted. Senders keep what they could not deliver until then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvorum.control.placement import placements
+from kvorum.control import indexes
+from kvorum.control.placement import Placement, placements
 from kvorum.control.state import (
     LOCAL_SETTINGS,
+    ActivateIndex,
     ActivateTable,
     Claim,
     Command,
@@ -51,6 +55,7 @@ from kvorum.control.state import (
     RegisterNode,
     RemovePartition,
     Setting,
+    StartBackfill,
     State,
     Update,
     UpdateTable,
@@ -64,9 +69,10 @@ from kvorum.model.errors import (
     resource_not_found,
     too_many_tags,
 )
+from kvorum.model.index_definitions import local_indexes
 from kvorum.model.keys import split_tokens
 from kvorum.model.limits import TAGS_MAX
-from kvorum.model.table import Table, TableStatus
+from kvorum.model.table import Index, IndexStatus, Table, TableStatus
 
 ENDED_MAX = 4_096
 """Ends that are remembered. One that is forgotten could be undone by a birth that arrives later still: a peer
@@ -197,13 +203,14 @@ def _update_table(draft: _Draft, command: UpdateTable) -> None:
         return
     if table.status is TableStatus.CREATING:
         raise being_created(command.name)
+    indexes.check_changes(table, command.settings, command.update_uuid)
     everywhere = {name: value for name, value in command.settings.items() if name not in LOCAL_SETTINGS}
     here = command.settings
     if table.global_id:
         here = {name: value for name, value in here.items() if name in LOCAL_SETTINGS}
     definition = _with_tags(_with_settings(table.definition, here), command.tags)
     updates = (*table.updates, command.update_uuid)[-UPDATES_MAX:]
-    draft.put("table", table.name, replace(table, definition=definition, updates=updates))
+    _put_table(draft, replace(table, definition=definition, updates=updates))
     if table.global_id and everywhere:
         _update_everywhere(draft, table, everywhere, command.updated_ms)
 
@@ -249,6 +256,7 @@ def _delete_table(draft: _Draft, command: DeleteTable) -> None:
         raise being_created(command.name)
     if table.definition.get("DeletionProtectionEnabled"):
         raise deletion_protected()
+    indexes.check_deletable(table)
     for global_id in global_ids(table):
         _end(draft, global_id, table.name, detach=False)
         _tell(
@@ -269,6 +277,36 @@ def _activate_table(draft: _Draft, command: ActivateTable) -> None:
             return
 
 
+def _start_backfill(draft: _Draft, command: StartBackfill) -> None:
+    _change_index(draft, command.index_id, lambda index: replace(index, backfilling=True))
+
+
+def _activate_index(draft: _Draft, command: ActivateIndex) -> None:
+    _change_index(
+        draft,
+        command.index_id,
+        lambda index: replace(index, status=IndexStatus.ACTIVE, backfilling=False),
+    )
+
+
+def _change_index(draft: _Draft, index_id: int, changed: Callable[[Index], Index]) -> None:
+    """A step of an index that is still being created."""
+    table = _table_of_index(draft, index_id)
+    if table is not None:
+        stepped = tuple(
+            changed(index) if index.id == index_id and index.status is IndexStatus.CREATING else index
+            for index in table.indexes
+        )
+        draft.put("table", table.name, replace(table, indexes=stepped))
+
+
+def _table_of_index(draft: _Draft, index_id: int) -> Table | None:
+    for table in draft.tables.values():
+        if any(index.id == index_id for index in table.indexes):
+            return table
+    return None
+
+
 def _form_partitions(draft: _Draft, command: FormPartitions) -> None:
     for number in command.partitions:
         partition = draft.partitions.get(str(number))
@@ -283,8 +321,12 @@ def _register_node(draft: _Draft, command: RegisterNode) -> None:
 
 def _remove_partition(draft: _Draft, command: RemovePartition) -> None:
     partition = draft.partitions.get(str(command.partition))
-    if partition is not None and partition.dropping:
-        draft.remove("partition", str(command.partition))
+    if partition is None or not partition.dropping:
+        return
+    draft.remove("partition", str(command.partition))
+    table = _table_of_index(draft, partition.table_id)
+    if table is not None:  # with its last partition a deleted index goes
+        _put_table(draft, table)
 
 
 def _complete_peer_operation(draft: _Draft, command: CompletePeerOperation) -> None:
@@ -296,6 +338,8 @@ _CARRY_OUT: dict[type[Struct], Callable[[_Draft, Any], None]] = {
     DeleteTable: _delete_table,
     UpdateTable: _update_table,
     ActivateTable: _activate_table,
+    StartBackfill: _start_backfill,
+    ActivateIndex: _activate_index,
     FormPartitions: _form_partitions,
     RegisterNode: _register_node,
     RemovePartition: _remove_partition,
@@ -321,9 +365,8 @@ def _settle(draft: _Draft, name: str) -> None:
         _make_table(draft, winner.birth, aliases, definition)
     elif table.global_id:
         own = {member: table.definition.get(member) for member in LOCAL_SETTINGS}
-        draft.put(
-            "table",
-            name,
+        _put_table(
+            draft,
             replace(
                 table,
                 global_id=winner.birth.global_id,
@@ -380,7 +423,12 @@ def _members(draft: _Draft, name: str) -> list[Claim]:
 
 
 def _same_table(one: CreateTable, other: CreateTable) -> bool:
-    return one.keys == other.keys and set(one.regions) == set(other.regions)
+    """Local indexes cannot be changed later, so tables that differ in them cannot become one."""
+    return (
+        one.keys == other.keys
+        and set(one.regions) == set(other.regions)
+        and set(local_indexes(one.definition)) == set(local_indexes(other.definition))
+    )
 
 
 def _keep_or_end(draft: _Draft, table: Table, members: Sequence[Claim]) -> Table | None:
@@ -434,9 +482,11 @@ def _tell(draft: _Draft, regions: Iterable[str], command: CreateTable | DeleteTa
 def _make_table(
     draft: _Draft, birth: CreateTable, aliases: tuple[str, ...], definition: dict[str, Any]
 ) -> None:
-    spread = placements(draft.nodes.values(), draft.partitions.values(), draft.replicas)
+    spread = _spread(draft)
+    table_id = draft.take_number("next_table")
+    change = indexes.born(definition, lambda: draft.take_number("next_table"))
     table = Table(
-        id=draft.take_number("next_table"),
+        id=table_id,
         name=birth.name,
         status=TableStatus.CREATING,
         keys=birth.keys,
@@ -446,14 +496,43 @@ def _make_table(
         regions=birth.regions,
         definition=definition,
         aliases=aliases,
+        indexes=change.indexes,
     )
     draft.put("table", table.name, table)
-    for lower, upper in split_tokens(birth.partitions):
+    for owner in (table_id, *(index.id for index in change.begun)):
+        _make_partitions(draft, owner, birth.partitions, spread)
+
+
+def _put_table(draft: _Draft, table: Table) -> None:
+    """A table whose definition may have changed, with the indexes that it says. A new index gets as many partitions
+    as its table has."""
+    held = {partition.table_id for partition in draft.partitions.values()} if table.indexes else set[int]()
+    change = indexes.settled(table, held, lambda: draft.take_number("next_table"))
+    draft.put("table", table.name, replace(table, indexes=change.indexes))
+    _drop_partitions(draft, change.ended)
+    if change.begun:
+        spread = _spread(draft)
+        count = sum(partition.table_id == table.id for partition in draft.partitions.values())
+        for index in change.begun:
+            _make_partitions(draft, index.id, count, spread)
+
+
+def _drop_table(draft: _Draft, table: Table) -> None:
+    draft.remove("table", table.name)
+    _drop_partitions(draft, [table.id, *(index.id for index in table.indexes)])
+
+
+def _spread(draft: _Draft) -> Iterator[Placement]:
+    return placements(draft.nodes.values(), draft.partitions.values(), draft.replicas)
+
+
+def _make_partitions(draft: _Draft, table_id: int, count: int, spread: Iterator[Placement]) -> None:
+    for lower, upper in split_tokens(count):
         number = draft.take_number("next_partition")
         replicas, preferred_leader = next(spread)
         partition = Partition(
             id=number,
-            table_id=table.id,
+            table_id=table_id,
             lower=lower,
             upper=upper,
             epoch=1,
@@ -463,9 +542,11 @@ def _make_table(
         draft.put("partition", str(number), partition)
 
 
-def _drop_table(draft: _Draft, table: Table) -> None:
-    draft.remove("table", table.name)
+def _drop_partitions(draft: _Draft, table_ids: Sequence[int]) -> None:
+    """Of tables and indexes that are gone; those that go already keep the version at which they began to."""
+    if not table_ids:
+        return
     for partition in list(draft.partitions.values()):
-        if partition.table_id == table.id:
+        if partition.table_id in table_ids and not partition.dropping:
             dropping = replace(partition, dropping=True, dropped_version=draft.index)
             draft.put("partition", str(partition.id), dropping)
