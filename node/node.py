@@ -262,7 +262,7 @@ class Node:
     def _read_statistics(self, message: ReadStatistics, reply: Reply, link: Link) -> None:
         partition = self._partition(message, reply)
         if partition is not None:
-            partition.statistics(reply)
+            partition.statistics(message.index, reply)
 
     def _merge_items(self, message: MergeItems, reply: Reply, link: Link) -> None:
         partition = self._partition(message, reply)

@@ -9,6 +9,7 @@ given after the read is proven to be the leader's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any
@@ -29,12 +30,16 @@ from kvorum.control.state import Partition as Descriptor
 from kvorum.model import change as change_log
 from kvorum.model import item as item_model
 from kvorum.model import record as records
-from kvorum.model.errors import ApiError
+from kvorum.model.errors import ApiError, item_collection_size_limit_exceeded
+from kvorum.model.index_keys import item_key_of
+from kvorum.model.keys import collection_of
+from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.model.requests import Update
-from kvorum.model.table import Table
+from kvorum.model.table import Index, Table
 from kvorum.node.answers import refused
 from kvorum.node.commands import (
     AdvanceCursor,
+    LocalChange,
     Mutate,
     Mutation,
     PartitionCommand,
@@ -42,6 +47,8 @@ from kvorum.node.commands import (
     decode,
     encode,
 )
+from kvorum.node.evaluation import NO_EFFECT, index_effect
+from kvorum.node.item_collections import ItemCollections, erase_sizes, store_size
 from kvorum.node.replica import Replica
 from kvorum.node.store import Batch, Family, Store
 from kvorum.replication.clock import HybridClock
@@ -52,7 +59,11 @@ from kvorum.replication.raft.messages import Entry
 SCANNED_KEYS_MAX = 20_000
 """A page ends after so many keys, tombstones included: nothing may hold the loop for long."""
 
+FETCHED_ITEMS_MAX = 4_000
+"""So many items a page fetches by their local index's entries, for the same reason: each is a read of its own."""
+
 _CHECKPOINT = Layout(">QQQ")  # applied index, live items, their bytes
+_INDEX_CHECKPOINT = Layout(">IQQ")  # behind it for each local index: its id, entries, their bytes
 
 
 def _tombstone_key(partition: int, stamp: int, key: bytes) -> bytes:
@@ -66,13 +77,18 @@ class PartitionMachine:
         self.partition = partition
         self.prefix = table_id.to_bytes(4, "big")
         self.cursors: dict[str, int] = {}
+        self.indexes: dict[int, tuple[int, int]] = {}
+        """Entries and their bytes, of the local indexes that ever had any."""
         self.on_shown: Callable[[], None] = lambda: None
         self.on_leadership: Callable[[], None] = lambda: None
         self._store = store
         self._clock = clock
         self._checkpoint_key = b"partition/" + partition.to_bytes(8, "big")
         saved = store.get(Family.META, self._checkpoint_key)
-        self.applied, self.items, self.bytes = _CHECKPOINT.unpack(saved) if saved else (0, 0, 0)
+        self.applied, self.items, self.bytes = _CHECKPOINT.unpack_from(saved) if saved else (0, 0, 0)
+        if saved:
+            for index, entries, size in _INDEX_CHECKPOINT.iter_unpack(saved[_CHECKPOINT.size :]):
+                self.indexes[index] = entries, size
         self.shown: int = self.applied
         self._cursor_prefix = b"cursor/" + partition.to_bytes(8, "big") + b"/"
         for key, value in store.scan(Family.META, self._cursor_prefix, self._cursor_prefix + b"\xff"):
@@ -99,7 +115,10 @@ class PartitionMachine:
 
     def checkpoint(self, index: int, batch: Batch) -> None:
         self.applied = index
-        batch.put(Family.META, self._checkpoint_key, _CHECKPOINT.pack(index, self.items, self.bytes))
+        saved = _CHECKPOINT.pack(index, self.items, self.bytes)
+        for local, (entries, size) in self.indexes.items():
+            saved += _INDEX_CHECKPOINT.pack(local, entries, size)
+        batch.put(Family.META, self._checkpoint_key, saved)
 
     def show(self, index: int) -> None:
         self.shown = index
@@ -112,7 +131,9 @@ class PartitionMachine:
         """The partition leaves this node for good."""
         lower, upper = token_bounds
         number = self.partition.to_bytes(8, "big")
-        batch.delete_range(Family.DATA, self.prefix + lower, self.prefix + upper)
+        for prefix in (self.prefix, *map(_index_prefix, self.indexes)):
+            batch.delete_range(Family.DATA, prefix + lower, prefix + upper)
+        erase_sizes(self.prefix, token_bounds, batch)
         batch.delete_range(Family.CHANGES, number, number + b"\xff" * 16)
         batch.delete_range(Family.META, b"tombstone/" + number, b"tombstone/" + number + b"\xff" * 16)
         for region in self.cursors:
@@ -135,6 +156,19 @@ class PartitionMachine:
                 batch.put(Family.CHANGES, position, change_log.encode(entry))
         self.items += mutation.items_delta
         self.bytes += mutation.bytes_delta
+        if mutation.local is not None:
+            self._change_local(mutation.local, batch)
+
+    def _change_local(self, change: LocalChange, batch: Batch) -> None:
+        for entry in change.entries:
+            key = _index_prefix(entry.index) + entry.key
+            if entry.record is None:
+                batch.delete(Family.DATA, key)
+            else:
+                batch.put(Family.DATA, key, entry.record)
+            entries, size = self.indexes.get(entry.index, (0, 0))
+            self.indexes[entry.index] = entries + entry.entries_delta, size + entry.bytes_delta
+        store_size(self.prefix, change, batch)
 
     def _advance(self, command: AdvanceCursor, batch: Batch) -> None:
         if command.index <= self.cursors.get(command.region, 0):
@@ -166,6 +200,7 @@ class Partition:
         store: Store,
         clock: HybridClock,
         now_ms: Callable[[], int],
+        item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
     ) -> None:
         self.descriptor = descriptor
         self.table = table
@@ -179,6 +214,8 @@ class Partition:
         self._prefix = machine.prefix
         self._overlay: dict[bytes, tuple[int, bytes | None]] = {}
         self._overlay_term = 0
+        self._collections = ItemCollections(machine.prefix, store)
+        self._collection_bytes_max = item_collection_bytes_max
         self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
         self.lost_merges = 0
 
@@ -207,7 +244,11 @@ class Partition:
             reply(answer)
 
     def read_range(self, message: ReadRange, reply: Reply) -> None:
-        if self.replica.suspect or (message.strong and not self.replica.serving):
+        if (
+            self.replica.suspect
+            or (message.strong and not self.replica.serving)
+            or self._lacks(message.index)
+        ):
             reply(Elsewhere(message.partition, self.replica.leader))
         elif self.replica.alone and self._overlay:
             newest = max(self._overlay.values(), key=itemgetter(0))
@@ -219,8 +260,11 @@ class Partition:
         else:
             reply(self._page(message))
 
-    def statistics(self, reply: Reply) -> None:
-        reply(StatisticsAnswer(self.machine.items, self.machine.bytes))
+    def statistics(self, index: int, reply: Reply) -> None:
+        """`index`: a local one, 0 for the items."""
+        machine = self.machine
+        counts = machine.indexes.get(index, (0, 0)) if index else (machine.items, machine.bytes)
+        reply(StatisticsAnswer(*counts))
 
     def expire(self) -> None:
         """Eventual reads that waited for a lagging replica long enough are answered with what there is."""
@@ -249,8 +293,9 @@ class Partition:
         if json is None and previous is None and (write.__class__ is Update or not self.log_changes):
             # Deleting what is not there changes nothing here, and no other region has to hear of it; an update
             # that finds nothing to take away must not delete what another region has.
-            answer = WriteAnswer(outcome.attributes, 0, 0, 0)
-            self._answer_from(pending, answer, message.partition, reply)
+            collection_bytes = self._measured_collection(key) if write.measure else None
+            answer = WriteAnswer(outcome.attributes, 0, 0, 0, None, collection_bytes)
+            self._answer_from(self._latest(pending, key), answer, message.partition, reply)
             return
         stamp = self._next_stamp(current)
         if json is not None:
@@ -259,18 +304,35 @@ class Partition:
             record = records.encode_tombstone(stamp, self._region_bytes)
         else:
             record = None
+        effect = NO_EFFECT
+        if self.table.indexes:
+            effect = index_effect(
+                self.table,
+                key,
+                record,
+                previous,
+                outcome.image,
+                self._collections.size,
+                measured=write.measure,
+            )
+            if effect.growth > 0 and self._outgrown(effect.local):
+                too_large = refused(item_collection_size_limit_exceeded())
+                self._answer_from(self._latest(pending, key), too_large, message.partition, reply)
+                return
         mutation = Mutation(
             key,
             record,
             (json is not None) - (previous is not None),
             outcome.size - size_old,
             self.log_changes,
+            local=effect.local,
         )
-        attributes, size_new = outcome.attributes, outcome.size
+        attributes, size_new, units = outcome.attributes, outcome.size, effect.units
+        measured = effect.local.collection_bytes if write.measure and effect.local is not None else None
 
         def answered(result: Any) -> None:
             if result.__class__ is int:
-                reply(WriteAnswer(attributes, size_old, size_new, result))
+                reply(WriteAnswer(attributes, size_old, size_new, result, units, measured))
             else:
                 reply(result)
 
@@ -283,6 +345,7 @@ class Partition:
             return
         mutations: list[Mutation] = []
         seen: dict[bytes, bytes | None] = {}
+        collections: dict[bytes, int] = {}
         waits_for: tuple[int, bytes | None] | None = None
         lost = 0
         for shipped in message.changes:
@@ -302,7 +365,8 @@ class Partition:
                 reply(refused(_stamp_from_the_future()))
                 return
             seen[key] = merged
-            mutations.append(_merge_mutation(key, merged, current, self.log_changes))
+            local = self._merge_effect(key, merged, current, collections) if self.table.indexes else None
+            mutations.append(_merge_mutation(key, merged, current, self.log_changes, local))
         self.lost_merges += lost
         if not mutations:
             self._answer_from(waits_for, ShipAnswer(lost), message.partition, reply)
@@ -351,6 +415,7 @@ class Partition:
         term = self.replica.core.term
         if term != self._overlay_term or not self.replica.serving:
             self._overlay.clear()  # what it stood for is the next leader's to know
+            self._collections.clear()
             self._overlay_term = term
 
     # ---- inside ----
@@ -360,6 +425,8 @@ class Partition:
         if index is not None:
             for mutation in command.mutations:
                 self._overlay[mutation.key] = (index, mutation.record)
+                if mutation.local is not None:
+                    self._collections.propose(index, mutation.local)
 
     def _next_stamp(self, current: bytes | None) -> int:
         now_ms = self._now_ms()
@@ -384,11 +451,56 @@ class Partition:
                 lambda applied: reply(answer if applied else Elsewhere(partition, self.replica.leader)),
             )
 
+    # ---- local indexes ----
+
+    def _index(self, number: int) -> Index | None:
+        return next((index for index in self.table.indexes if index.local and index.id == number), None)
+
+    def _lacks(self, index: int) -> bool:
+        """Whether this node has not heard yet of the local index."""
+        return index != 0 and self._index(index) is None
+
+    def _outgrown(self, change: LocalChange | None) -> bool:
+        return change is not None and change.collection_bytes > self._collection_bytes_max
+
+    def _measured_collection(self, key: bytes) -> int | None:
+        if not any(index.local for index in self.table.indexes):
+            return None
+        return self._collections.size(collection_of(self.table.keys, key))
+
+    def _latest(
+        self, pending: tuple[int, bytes | None] | None, key: bytes
+    ) -> tuple[int, bytes | None] | None:
+        """What an answer was made from that saw the item, and the size of its collection."""
+        if not self.table.indexes:
+            return pending
+        proposed = self._collections.pending_index(collection_of(self.table.keys, key))
+        if proposed is None or (pending is not None and pending[0] >= proposed):
+            return pending
+        return proposed, None
+
+    def _merge_effect(
+        self, key: bytes, merged: bytes, current: bytes | None, collections: dict[bytes, int]
+    ) -> LocalChange | None:
+        """`collections`: sizes after the earlier changes of the batch."""
+        size = partial(self._collections.size, unproposed=collections)
+        change = index_effect(self.table, key, merged, _image(current), _image(merged), size).local
+        if change is not None:
+            collections[change.collection] = change.collection_bytes
+        return change
+
+    # ---- pages ----
+
     def _page(self, message: ReadRange) -> PageAnswer:
-        prefix = self._prefix
+        index = self._index(message.index)
+        prefix = self._prefix if index is None else _index_prefix(index.id)
         page: list[bytes] = []
         room = message.bytes_max
         items_max = message.items_max or SCANNED_KEYS_MAX
+        fetched: list[bytes] | None = None
+        if index is not None and message.fetch:
+            fetched = []
+            items_max = min(items_max, FETCHED_ITEMS_MAX)
         pairs = self._store.scan(
             Family.DATA, prefix + message.lower, prefix + message.upper, reverse=message.reverse
         )
@@ -396,11 +508,19 @@ class Partition:
             if not record[0] & records.TOMBSTONE:
                 page.append(record)
                 room -= records.size_of(record)
+                if index is not None and fetched is not None:
+                    fetched.append(self._fetched(index, key[len(prefix) :]))
+                    room -= records.size_of(fetched[-1])
                 if room < 0 or len(page) == items_max:
-                    return PageAnswer(page, key[len(prefix) :])
+                    return PageAnswer(page, key[len(prefix) :], fetched)
             if scanned == SCANNED_KEYS_MAX:
-                return PageAnswer(page, key[len(prefix) :])
-        return PageAnswer(page, None)
+                return PageAnswer(page, key[len(prefix) :], fetched)
+        return PageAnswer(page, None, fetched)
+
+    def _fetched(self, index: Index, entry_key: bytes) -> bytes:
+        record = self._store.get(Family.DATA, self._prefix + item_key_of(index.keys, entry_key))
+        assert record is not None, "an entry without its item"
+        return record
 
     def _item(self, key: bytes) -> RecordAnswer:
         record = self._store.get(Family.DATA, self._prefix + key)
@@ -416,6 +536,7 @@ class Partition:
         if overlay:
             for key in [key for key, (index, _) in overlay.items() if index <= shown]:
                 del overlay[key]
+            self._collections.show(shown)
         if self._behind:
             due = [waiting for waiting in self._behind if waiting[0] <= shown or waiting[1] <= now_ms]
             if due:
@@ -430,11 +551,19 @@ def _image(record: bytes | None) -> item_model.Image | None:
     return item_model.Image(records.json_of(record), records.size_of(record))
 
 
-def _merge_mutation(key: bytes, merged: bytes, current: bytes | None, log: bool) -> Mutation:
+def _index_prefix(index: int) -> bytes:
+    return index.to_bytes(4, "big")
+
+
+def _merge_mutation(
+    key: bytes, merged: bytes, current: bytes | None, log: bool, local: LocalChange | None
+) -> Mutation:
     live_before = current is not None and not records.is_tombstone(current)
     live_after = not records.is_tombstone(merged)
     size_before = records.size_of(current) if current is not None else 0
-    return Mutation(key, merged, live_after - live_before, records.size_of(merged) - size_before, log)
+    return Mutation(
+        key, merged, live_after - live_before, records.size_of(merged) - size_before, log, local=local
+    )
 
 
 def _stamp_from_the_future() -> ApiError:
