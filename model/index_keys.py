@@ -36,6 +36,15 @@ def entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
     return prefix + _delimited(index.range, range_contents) + item_key[_TOKEN_BYTES:]
 
 
+def local_entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
+    """What `entry_key` says of a local index, whose hash part is the item's own."""
+    contents = _contents(index.range, item)
+    if contents is None or _size(contents) > RANGE_KEY_BYTES_MAX:
+        return None
+    end = keys.delimited_end(index.hash[0].kind, item_key, _TOKEN_BYTES)
+    return item_key[:end] + _delimited(index.range, contents) + item_key[_TOKEN_BYTES:]
+
+
 def item_key_of(index: IndexKeys, entry: bytes) -> bytes:
     """The key of the item that a local index's entry stands for. `entry`: the entry's key."""
     end = _TOKEN_BYTES

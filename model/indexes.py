@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from kvorum.model import record as records
 from kvorum.model.errors import ApiError, validation
-from kvorum.model.index_keys import entry_key
+from kvorum.model.index_keys import entry_key, local_entry_key
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import Item
 from kvorum.model.table import Index, KeyPart, KeySchema, ProjectionKind, Table
@@ -36,10 +36,11 @@ class Entry(NamedTuple):
 class View:
     """What one index shows of its table's items."""
 
-    __slots__ = ("_names", "index")
+    __slots__ = ("_key_of", "_names", "index")
 
     def __init__(self, keys: KeySchema, index: Index) -> None:
         self.index = index
+        self._key_of = local_entry_key if index.local else entry_key
         self._names: frozenset[str] | None = None
         if index.projection is not ProjectionKind.ALL:
             key_names = [part.name for part in (*_parts(keys), *index.keys.hash, *index.keys.range)]
@@ -49,13 +50,16 @@ class View:
         """Whether entries hold this attribute when their items do."""
         return self._names is None or attribute in self._names
 
-    def entry(self, item: Item | None, item_key: bytes) -> Entry | None:
-        """The entry of `item`, None when it has none (a sparse index's, or there is no item)."""
-        key = entry_key(self.index.keys, item, item_key) if item is not None else None
+    def entry(self, item: Item | None, item_key: bytes, size: int | None = None) -> Entry | None:
+        """The entry of `item`, None when it has none (a sparse index's, or there is no item). `size`: of the item,
+        bytes, where it is known."""
+        key = self._key_of(self.index.keys, item, item_key) if item is not None else None
         if item is None or key is None:
             return None
         names = self._names
-        shown = item if names is None else {name: item[name] for name in item if name in names}
+        if names is None:
+            return Entry(key, item, item_size(item) if size is None else size)
+        shown = {name: item[name] for name in item if name in names}
         return Entry(key, shown, item_size(shown))
 
     def operations(self, item_key: bytes, previous: bytes | None, record: bytes) -> list[tuple[bytes, bytes]]:

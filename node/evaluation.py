@@ -50,8 +50,8 @@ def index_effect(
         if not (index.local or measured) or index.status is IndexStatus.DELETING:
             continue
         shown = view(table.keys, index)
-        old = shown.entry(before.attributes, key) if before is not None else None
-        new = shown.entry(after.attributes, key) if after is not None else None
+        old = shown.entry(before.attributes, key, before.size) if before is not None else None
+        new = shown.entry(after.attributes, key, after.size) if after is not None else None
         if index.local:
             operations += _operations(index, old, new, record)
         if measured:
