@@ -37,7 +37,7 @@ def hello(region: str, name: str, role: str) -> Hello:
     return Hello(WIRE_VERSION, region, name, role)
 
 
-def node_settings(region: RegionEntry, entry: NodeEntry) -> NodeSettings:
+def node_settings(topology: Topology, region: RegionEntry, entry: NodeEntry) -> NodeSettings:
     return NodeSettings(
         name=entry.name,
         zone=entry.zone,
@@ -46,6 +46,7 @@ def node_settings(region: RegionEntry, entry: NodeEntry) -> NodeSettings:
         control_members=region.control_members,
         replicas=region.replicas,
         raft=Settings(),
+        item_collection_bytes_max=topology.item_collection_bytes,
     )
 
 

@@ -49,6 +49,7 @@ class DevOptions:
     port: int
     data_dir: Path | None
     global_tables: bool
+    item_collection_bytes: int | None
 
 
 @dataclass(slots=True)
@@ -91,6 +92,7 @@ def _topology(options: DevOptions) -> Topology:
         for number, name in enumerate(options.regions)
     ]
     topology = Topology(regions=regions, initial_partitions=PARTITIONS, global_tables=options.global_tables)
+    topology.set_item_collection_bytes(options.item_collection_bytes)
     return validated(topology, "--regions")
 
 
@@ -107,7 +109,7 @@ async def _serve(options: DevOptions, topology: Topology, stores: list[Store]) -
     for entry, store in zip(topology.regions, stores, strict=True):
         peers = RegionLinks()
         host = NodeHost(
-            node_settings(entry, entry.nodes[0]),
+            node_settings(topology, entry, entry.nodes[0]),
             store,
             links={},
             link_to_region=peers.to,

@@ -11,7 +11,7 @@ import click
 
 from kvorum import __version__
 from kvorum.cli.errors import OperatorError
-from kvorum.cli.topology import TopologyError
+from kvorum.cli.topology import ITEM_COLLECTION_VARIABLE, TopologyError
 
 DEFAULT_PORT = 8_000
 DEFAULT_DIRECTORY = Path("kvorum-data")
@@ -34,6 +34,14 @@ _global = click.option(
     show_default=True,
     help="Whether new tables exist in every region from birth.",
 )
+_item_collection = click.option(
+    "--item-collection-bytes",
+    type=click.IntRange(min=1),
+    envvar=ITEM_COLLECTION_VARIABLE,
+    show_envvar=True,
+    help="How many bytes the items and entries of one partition key's value may take, in a table with local "
+    "secondary indexes. By default the topology's, or 10 GiB.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,13 +56,23 @@ def command() -> None:
 @_data_dir
 @click.option("--in-memory", is_flag=True, help="Keep nothing on disk.")
 @_global
+@_item_collection
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-def dev(regions: str, port: int, data_dir: Path, in_memory: bool, global_tables: bool, host: str) -> None:
+def dev(
+    regions: str,
+    port: int,
+    data_dir: Path,
+    in_memory: bool,
+    global_tables: bool,
+    item_collection_bytes: int | None,
+    host: str,
+) -> None:
     """Everything in one process, for development: one port a region, like DynamoDB Local."""
     from kvorum.cli.dev import DevOptions, run
 
     names = tuple(name.strip() for name in regions.split(",") if name.strip())
-    sys.exit(run(DevOptions(names, host, port, None if in_memory else data_dir, global_tables)))
+    directory = None if in_memory else data_dir
+    sys.exit(run(DevOptions(names, host, port, directory, global_tables, item_collection_bytes)))
 
 
 @command.command()
@@ -65,8 +83,14 @@ def dev(regions: str, port: int, data_dir: Path, in_memory: bool, global_tables:
 @click.option(
     "--global/--local", "global_tables", default=None, help="Overrides the topology's global_tables."
 )
+@_item_collection
 def up(
-    topology: Path | None, port: int, data_dir: Path, no_restart: bool, global_tables: bool | None
+    topology: Path | None,
+    port: int,
+    data_dir: Path,
+    no_restart: bool,
+    global_tables: bool | None,
+    item_collection_bytes: int | None,
 ) -> None:
     """Every router and node of TOPOLOGY as a process of its own on this machine, supervised.
 
@@ -74,7 +98,7 @@ def up(
     """
     from kvorum.cli.up import UpOptions, run
 
-    sys.exit(run(UpOptions(topology, port, data_dir, not no_restart, global_tables)))
+    sys.exit(run(UpOptions(topology, port, data_dir, not no_restart, global_tables, item_collection_bytes)))
 
 
 @command.command()
@@ -82,12 +106,20 @@ def up(
 @click.option("--region", required=True)
 @click.option("--name", required=True)
 @_data_dir
+@_item_collection
 @click.option("--supervisor", type=int, hidden=True, help="Stop when this process is no longer the parent.")
-def node(config: Path, region: str, name: str, data_dir: Path, supervisor: int | None) -> None:
+def node(
+    config: Path,
+    region: str,
+    name: str,
+    data_dir: Path,
+    item_collection_bytes: int | None,
+    supervisor: int | None,
+) -> None:
     """One storage node of a topology."""
     from kvorum.cli.process import run_node
 
-    sys.exit(run_node(config, region, name, data_dir, supervisor))
+    sys.exit(run_node(config, region, name, data_dir, item_collection_bytes, supervisor))
 
 
 @command.command()

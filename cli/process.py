@@ -35,8 +35,16 @@ FAILED_EXIT = 1
 GRACE_SECONDS = 5.0
 
 
-def run_node(config: Path, region_name: str, name: str, data_dir: Path, supervisor: int | None) -> int:
+def run_node(
+    config: Path,
+    region_name: str,
+    name: str,
+    data_dir: Path,
+    item_collection_bytes: int | None,
+    supervisor: int | None,
+) -> int:
     topology = load(config)
+    topology.set_item_collection_bytes(item_collection_bytes)
     region = topology.region(region_name)
     entry = _node_entry(region, name)
     logs.configure(sys.stderr, logging.INFO, {"region": region.name, "role": "node", "name": name})
@@ -78,7 +86,7 @@ async def _node(
     links: dict[str, WireClient] = {}
     region_links = RegionLinks()
     host = NodeHost(
-        node_settings(region, entry),
+        node_settings(topology, region, entry),
         store,
         links=links,
         link_to_region=region_links.to,

@@ -16,9 +16,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.replication.link import split_address
 
 CONTROL_MEMBERS_MAX = 3
+ITEM_COLLECTION_VARIABLE = "KVORUM_ITEM_COLLECTION_BYTES"
 _PORT_STEP = 1_000
 _FREE_PORT_MIN = 10_000
 _OUTGOING_PORT_MIN = 32_768  # Linux; other systems begin higher
@@ -76,18 +78,25 @@ class RegionEntry(Struct, kw_only=True, forbid_unknown_fields=True):
 
 class Topology(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`listen`: the address that every process binds, when it differs from the host that others dial (in a
-    container: 0.0.0.0)."""
+    container: 0.0.0.0). `item_collection_bytes`: how large the items and index entries of one partition key's value
+    may become, in a table with local indexes."""
 
     regions: list[RegionEntry]
     initial_partitions: int = 6
     global_tables: bool = True
     listen: str = ""
+    item_collection_bytes: int = ITEM_COLLECTION_BYTES_MAX
 
     def region(self, name: str) -> RegionEntry:
         for region in self.regions:
             if region.name == name:
                 return region
         raise TopologyError(f"the topology has no region {name!r}; it has {', '.join(self.region_names)}")
+
+    def set_item_collection_bytes(self, given: int | None) -> None:
+        """What the operator gave on the command line goes before what is in the file."""
+        if given is not None:
+            self.item_collection_bytes = given
 
     @property
     def region_names(self) -> tuple[str, ...]:
@@ -174,6 +183,8 @@ def _problem(topology: Topology) -> str | None:
         return "there is no region"
     if not 1 <= topology.initial_partitions <= 1_024:
         return "initial_partitions must lie between 1 and 1024"
+    if topology.item_collection_bytes < 1:
+        return "item_collection_bytes must be at least 1"
     duplicate = _duplicate(list(topology.region_names))
     if duplicate:
         return f"region {duplicate!r} appears twice"

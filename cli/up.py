@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from kvorum.cli.addresses import check_address
 from kvorum.cli.data_directory import DataDirectory
 from kvorum.cli.runtime import stop_event
 from kvorum.cli.supervisor import Supervisor
-from kvorum.cli.topology import Topology, default_topology, load, resolve
+from kvorum.cli.topology import ITEM_COLLECTION_VARIABLE, Topology, default_topology, load, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class UpOptions:
     data_dir: Path
     restart: bool
     global_tables: bool | None
+    item_collection_bytes: int | None
 
 
 def run(options: UpOptions) -> int:
@@ -27,6 +29,8 @@ def run(options: UpOptions) -> int:
     topology = load(options.topology) if options.topology else default_topology()
     if options.global_tables is not None:
         topology.global_tables = options.global_tables
+    topology.set_item_collection_bytes(options.item_collection_bytes)
+    os.environ.pop(ITEM_COLLECTION_VARIABLE, None)  # every process has it from the topology
     with DataDirectory(options.data_dir.absolute()) as directory:
         resolve(topology, options.port)
         _check_ports(topology)

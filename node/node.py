@@ -32,6 +32,7 @@ from kvorum.control.messages import (
 from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
+from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.node.announcer import Announcer
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
@@ -59,7 +60,7 @@ class NodeSettings:
     """`control_members`: the nodes that hold the control group, the same for every process of the region.
     `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS.
     `tombstone_days`: how long a deletion is remembered. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
-    and engine; None for their own."""
+    and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes."""
 
     name: str
     zone: str
@@ -71,6 +72,7 @@ class NodeSettings:
     reserve_bytes: int | None = None
     tombstone_days: float = 7.0
     inline_sync_us_max: int | None = None
+    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
 
 
 @dataclass(slots=True)
@@ -379,6 +381,7 @@ class Node:
             self._store,
             self.clock,
             self._ports.now_ms,
+            self.settings.item_collection_bytes_max,
         )
         self.partitions[descriptor.id] = partition
         machine.on_leadership = lambda: self._leadership_changed(partition)

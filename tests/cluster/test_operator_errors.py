@@ -169,6 +169,7 @@ REGIONS = '[[regions]]\nname = "x"\n'
         (REGIONS + ROUTER + NODE + 'wire = "127.0.0.1:70000"\n', "host:port"),
         (REGIONS + ROUTER + NODE + 'wire = "h:1"\nmetrics = "h:1"\n', "used twice"),
         ("initial_partitions = 0\n" + REGIONS + ROUTER + NODE, "initial_partitions"),
+        ("item_collection_bytes = 0\n" + REGIONS + ROUTER + NODE, "item_collection_bytes"),
         ("\x00", "topology.toml"),
     ],
 )
