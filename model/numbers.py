@@ -19,7 +19,8 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal, Inexact
 
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import ApiError
+from kvorum.model.faults import ValueFault
 from kvorum.model.limits import NUMBER_DIGITS_MAX
 
 EXPONENT_MAX = 125
@@ -28,6 +29,7 @@ EXPONENT_MIN = -130
 _TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)([0-9]+))?")
 _EXPONENT_DIGITS_MAX = 19  # AWS reads exponents as 64-bit integers; more digits cannot be one
 _INT64_MAX = 2**63 - 1
+_INT32_MAX = 2**31 - 1
 
 # Wide enough for the exact sum of the largest and the smallest number.
 _EXACT = Context(prec=EXPONENT_MAX - EXPONENT_MIN + 4, traps=[Inexact])
@@ -64,31 +66,40 @@ def _canonical(text: str) -> str:
     exponent = int(exponent_digits or "0")
     if exponent > _INT64_MAX:
         raise _not_a_number(text)
-    scale = len(fraction) + exponent if exponent_sign == "-" else len(fraction) - exponent
+    if exponent_sign == "-":
+        exponent = -exponent
+    scale = len(fraction) - exponent
     significant = written.lstrip("0")
     # Zero is held to the range by the exponent that it is written with.
-    _check_exponent((len(significant) or 1) - 1 - scale)
+    magnitude = (len(significant) or 1) - scale
+    if not EXPONENT_MIN < magnitude <= EXPONENT_MAX + 1:
+        raise _out_of_range(text, magnitude, (exponent, scale))
     digits = significant.rstrip("0")
     if not digits:
         return "0"
     if len(digits) > NUMBER_DIGITS_MAX:
-        raise validation("Attempting to store more than 38 significant digits in a Number")
-    return _write("-" if sign == "-" else "", digits, len(significant) - scale)
-
-
-def _check_exponent(exponent: int) -> None:
-    if exponent > EXPONENT_MAX:
-        raise validation(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
-    if exponent < EXPONENT_MIN:
-        raise validation(
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
-        )
+        raise ValueFault("Attempting to store more than 38 significant digits in a Number")
+    return _write("-" if sign == "-" else "", digits, magnitude)
 
 
 def _not_a_number(text: str) -> ApiError:
-    return validation(f"The parameter cannot be converted to a numeric value: {text}")
+    problem = "The parameter cannot be converted to a numeric value"
+    return ValueFault(f"{problem}: {text}", None if text else problem)
+
+
+def _out_of_range(text: str, magnitude: int, read: tuple[int, int]) -> ApiError:
+    """`magnitude`: digits in front of the point. `read`: the exponent, and digits behind the point. The older
+    validation has 32 bits for each of them: it does not read what needs more, and the magnitude wraps."""
+    older = _not_a_number(text).message
+    if all(-_INT32_MAX - 1 <= number <= _INT32_MAX for number in read):
+        older = _range_problem((magnitude + _INT32_MAX + 1) % (1 << 32) - _INT32_MAX - 1)
+    return ValueFault(_range_problem(magnitude), older)
+
+
+def _range_problem(magnitude: int) -> str:
+    if magnitude > 0:
+        return "Number overflow. Attempting to store a number with magnitude larger than supported range"
+    return "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 
 
 def _write(sign: str, digits: str, point: int) -> str:

@@ -7,6 +7,8 @@ JSON. Binary stays base64 text.
 Sizes are bytes as AWS counts them (AWS developer guide, "DynamoDB item sizes and formats"): UTF-8 for names
 and S, raw bytes for B, numbers.size for N, 1 for BOOL and NULL, 3 for L and M plus 1 for each element.
 
+Faults are raised in AWS's newer words; faults.in_older_words has the others.
+
 What AWS finds while it reads the JSON (a wrong JSON type behind a tag, broken base64) is a
 SerializationException; what it finds in the meaning is a ValidationException.
 """
@@ -21,6 +23,7 @@ import orjson
 
 from kvorum.model import numbers
 from kvorum.model.errors import ApiError, serialization, validation
+from kvorum.model.faults import ValueFault
 from kvorum.model.limits import ATTRIBUTE_NAME_BYTES_MAX, NESTING_LEVELS_MAX
 from kvorum.model.requests import AttributeValue, Item
 
@@ -173,7 +176,7 @@ def _read_string_set(value: AttributeValue, content: Any, _level: int) -> int:
     if not members:
         raise validation(_INVALID + "An string set  may not be empty")
     if len(set(members)) != len(members):
-        raise validation(f"{_INVALID}Input collection [{', '.join(members)}] contains duplicates.")
+        raise _duplicates(members, members, ", ", " contains duplicates.")
     value["SS"] = sorted(members)  # code points sort as their UTF-8 bytes do
     return sum(map(_text_size, members))
 
@@ -187,7 +190,8 @@ def _read_number_set(value: AttributeValue, content: Any, _level: int) -> int:
         raise validation(_INVALID + "An number set  may not be empty")
     canonical = [numbers.canonical(member) for member in members]
     if len(set(canonical)) != len(canonical):
-        raise validation("Input collection contains duplicates")
+        problem = "Input collection contains duplicates"
+        raise ValueFault(f"{_INVALID}{problem}.", problem)
     value["NS"] = sorted(canonical, key=numbers.to_decimal)
     return sum(map(numbers.size, canonical))
 
@@ -198,9 +202,21 @@ def _read_binary_set(value: AttributeValue, content: Any, _level: int) -> int:
     if not members:
         raise validation(_INVALID + "Binary sets should not be empty")
     if len(set(decoded)) != len(decoded):
-        raise validation(f"{_INVALID}Input collection [{', '.join(members)}]of type BS contains duplicates.")
+        raise _duplicates(members, decoded, ",", "of type BS contains duplicates.")
     value["BS"] = [member for _, member in sorted(zip(decoded, members, strict=True))]
     return sum(map(len, decoded))
+
+
+def _duplicates(members: list[str], keys: list[Any], separator: str, problem: str) -> ApiError:
+    """`members`: as they were sent; `keys`: what they sort by. The newer validation had sorted what it read when it
+    came upon the one that repeats."""
+    repeated = next(place for place, key in enumerate(keys) if key in keys[:place])
+    read = [member for _, member in sorted(zip(keys[:repeated], members[:repeated], strict=True))]
+    quoted = separator.join(f'"{member}"' for member in read + members[repeated:])
+    return ValueFault(
+        f"{_INVALID}Input collection [{quoted}]{problem}",
+        f"{_INVALID}Input collection [{', '.join(members)}]{problem}",
+    )
 
 
 def _read_list(_value: AttributeValue, content: Any, level: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from kvorum.model import numbers
 from kvorum.model.errors import ApiError, validation
+from kvorum.model.faults import in_older_words
 from kvorum.model.limits import NESTING_LEVELS_MAX
 from kvorum.model.partiql.faults import not_well_formed
 from kvorum.model.requests import AttributeValue
@@ -45,7 +46,7 @@ def bag(members: Sequence[tuple[AttributeValue, str]], path: str) -> AttributeVa
         raise validation("Empty bags are not supported")
     kinds = {kind for member, _ in members for kind in member}
     if kinds == {"S"}:
-        return read_value({"SS": [member["S"] for member, _ in members]})
+        return _set_of([member["S"] for member, _ in members])
     if kinds != {"N"}:
         raise unsupported_in_bag()
     content = [member["N"] for member, _ in members]
@@ -55,6 +56,13 @@ def bag(members: Sequence[tuple[AttributeValue, str]], path: str) -> AttributeVa
             f"Input collection [{', '.join(text for _, text in members)}] contains duplicates! under {path}"
         )
     return read_value({"NS": content})
+
+
+def _set_of(members: list[str]) -> AttributeValue:
+    try:
+        return read_value({"SS": members})
+    except ApiError as error:
+        raise in_older_words(error) from None
 
 
 def unsupported_in_bag() -> ApiError:

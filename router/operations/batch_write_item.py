@@ -12,9 +12,10 @@ import orjson
 
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, keys, values
+from kvorum.model.faults import in_older_words
 from kvorum.model.limits import BATCH_WRITE_REQUESTS_MAX, ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Item, Put, Write
-from kvorum.model.table import Table
+from kvorum.model.table import KeySchema, Table
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
@@ -63,9 +64,12 @@ def _read_request(text: str, asked: dict[str, Any]) -> _Request:
             "Supplied AttributeValue has more than one datatypes set, "
             "must contain exactly one of the supported datatypes"
         )
-    if put is None:
-        return _Request(text, asked, values.read_item(asked["DeleteRequest"]["Key"])[0], None)
-    item, size = values.read_item(put["Item"])
+    try:
+        if put is None:
+            return _Request(text, asked, values.read_item(asked["DeleteRequest"]["Key"])[0], None)
+        item, size = values.read_item(put["Item"])
+    except errors.ApiError as error:
+        raise in_older_words(error) from None
     if size > ITEM_BYTES_MAX:
         raise errors.validation("Item size has exceeded the maximum allowed size")
     return _Request(text, asked, item, size)
@@ -74,8 +78,14 @@ def _read_request(text: str, asked: dict[str, Any]) -> _Request:
 def _write(table: Table, request: _Request) -> Write:
     if request.size is None:
         return Delete(keys.encode_key(table.keys, request.attributes))
-    key = keys.encode_item_key(table.keys, request.attributes)
+    key = keys.encode_key(table.keys, _key_in(request.attributes, table.keys))
     return Put(key, values.dumps(request.attributes), request.size)
+
+
+def _key_in(item: Item, schema: KeySchema) -> Item:
+    """What the item has of a key. AWS says of an item without a proper one what it says of a Key, unlike PutItem."""
+    parts = (schema.hash, schema.range)
+    return {part.name: item[part.name] for part in parts if part is not None and part.name in item}
 
 
 def _render(

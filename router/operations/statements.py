@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, partiql, values
+from kvorum.model.faults import in_older_words
 from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
 from kvorum.model.table import Table
@@ -14,7 +15,10 @@ from kvorum.router.operations import writing
 def read(asked: Body) -> Bound:
     """`asked`: a request, or one of a batch, whose shape is right. Raises ValidationException; for a parameter
     before anyone looks at the statement."""
-    parameters = [values.read_value(parameter) for parameter in asked.get("Parameters", ())]
+    try:
+        parameters = [values.read_value(parameter) for parameter in asked.get("Parameters", ())]
+    except errors.ApiError as error:
+        raise in_older_words(error) from None
     return partiql.bind(asked["Statement"], parameters)
 
 

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from kvorum.model import numbers, values
 from kvorum.model.errors import ApiError
+from kvorum.model.faults import in_older_words
 
+OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 INVALID = "One or more parameter values were invalid: "
 EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 SEVERAL = (
@@ -197,13 +200,17 @@ def test_sizes(value: dict[str, Any], size: int) -> None:
         ({"SS": []}, INVALID + "An string set  may not be empty"),
         ({"NS": []}, INVALID + "An number set  may not be empty"),
         ({"BS": []}, INVALID + "Binary sets should not be empty"),
-        ({"SS": ["b", "a", "b"]}, INVALID + "Input collection [b, a, b] contains duplicates."),
-        ({"SS": ["", ""]}, INVALID + "Input collection [, ] contains duplicates."),
-        ({"NS": ["1", "1.0"]}, "Input collection contains duplicates"),
-        ({"NS": ["0", "-0"]}, "Input collection contains duplicates"),
+        ({"SS": ["b", "a", "b"]}, INVALID + 'Input collection ["a", "b", "b"] contains duplicates.'),
         (
-            {"BS": ["Yg==", "Yg=="]},
-            INVALID + "Input collection [Yg==, Yg==]of type BS contains duplicates.",
+            {"SS": ["b", "b", "c", "a"]},
+            INVALID + 'Input collection ["b", "b", "c", "a"] contains duplicates.',
+        ),
+        ({"SS": ["", ""]}, INVALID + 'Input collection ["", ""] contains duplicates.'),
+        ({"NS": ["1", "1.0"]}, INVALID + "Input collection contains duplicates."),
+        ({"NS": ["0", "-0"]}, INVALID + "Input collection contains duplicates."),
+        (
+            {"BS": ["/w==", "AA==", "AA=="]},
+            INVALID + 'Input collection ["AA==","/w==","AA=="]of type BS contains duplicates.',
         ),
         ({"M": {"": {"S": "a"}}}, "Empty attribute name"),
         (
@@ -217,6 +224,35 @@ def test_sizes(value: dict[str, Any], size: int) -> None:
 )
 def test_values_without_meaning_are_refused(raw: Any, message: str) -> None:
     assert refusal(raw) == ("ValidationException", message)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"SS": ["b", "a", "b"]}, INVALID + "Input collection [b, a, b] contains duplicates."),
+        (
+            {"BS": ["/w==", "AA==", "AA=="]},
+            INVALID + "Input collection [/w==, AA==, AA==]of type BS contains duplicates.",
+        ),
+        ({"NS": ["2", "1", "2"]}, "Input collection contains duplicates"),
+        ({"N": ""}, "The parameter cannot be converted to a numeric value"),
+        ({"N": "b"}, "The parameter cannot be converted to a numeric value: b"),
+        ({"N": "1e126"}, OVERFLOW),
+        ({"N": "1e2147483647"}, UNDERFLOW),
+        ({"N": "1e2147483648"}, "The parameter cannot be converted to a numeric value: 1e2147483648"),
+        ({"N": "1e-2147483648"}, "The parameter cannot be converted to a numeric value: 1e-2147483648"),
+        ({"N": "-1e99999999999"}, "The parameter cannot be converted to a numeric value: -1e99999999999"),
+        ({"N": "1e-2147483647"}, UNDERFLOW),
+        (
+            {"L": [{"N": "1"}, {"NULL": False}]},
+            INVALID + "Null attribute value types must have the value of true",
+        ),
+    ],
+)
+def test_the_older_words(raw: Any, message: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        read(raw)
+    assert in_older_words(caught.value).message == message
 
 
 @pytest.mark.parametrize(
