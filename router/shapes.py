@@ -748,11 +748,11 @@ class Request:
             self.structure.inspect(converted, (), faults)
             faults.raise_if_any()
         except errors.ApiError as error:
-            raise self.enveloped(error) from None
+            raise self.worded(error) from None
         return converted
 
-    def enveloped(self, error: errors.ApiError) -> errors.ApiError:
-        """What was found wrong with this operation's request before its table was looked up, in the layer's words."""
-        if self.layer is not Layer.ENVELOPED or error.code != "ValidationException":
+    def worded(self, error: errors.ApiError) -> errors.ApiError:
+        """What was found wrong with a request before its table was looked up, in the words of the layer."""
+        if error.code != "ValidationException" or self.layer is not Layer.ENVELOPED:
             return error
         return errors.in_envelope(error)

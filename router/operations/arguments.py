@@ -11,9 +11,15 @@ from functools import partial
 
 from kvorum.control.directory import Directory
 from kvorum.model import errors, expressions, legacy, values
+from kvorum.model.limits import (
+    ATTRIBUTE_NAME_BYTES_MAX,
+    PLACEHOLDER_BYTES_MAX,
+    SUBSTITUTION_BYTES_MAX,
+)
 from kvorum.model.requests import AttributeValue, Expressions, Item, Legacy
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Body
+from kvorum.router.shapes import Layer
 
 Names = dict[str, str]
 Values = dict[str, AttributeValue]
@@ -59,11 +65,12 @@ def table_in_use(text: str, directory: Directory) -> Table:
 
 class ExpressionParameters:
     """Which of an operation's parameters are expressions, and which are the older way to say the same. Both in
-    the order in which AWS names them."""
+    the order in which AWS names them. `layer`: the operation's validation, which has words of its own."""
 
-    def __init__(self, given: tuple[str, ...], older: tuple[str, ...]) -> None:
+    def __init__(self, given: tuple[str, ...], older: tuple[str, ...], layer: Layer) -> None:
         self._expressions = given
         self._older = older
+        self._layer = layer
         self._all = frozenset((*given, *older, _NAMES, _VALUES))
         self._of_writes = frozenset(older) & {"Expected", "AttributeUpdates"}
         self._conditions = next((name for name in older if name in _CONDITIONS), "")
@@ -88,7 +95,8 @@ class ExpressionParameters:
         Raises ValidationException: the last thing that AWS looks at before the table."""
         if not self._of_writes.isdisjoint(body):
             return Expressions(legacy=_read_legacy(body))
-        names, placeholders = _read_names(body), _read_values(body)
+        names = _read_names(body)
+        placeholders = self._read_values(body, names)
         expressions.check(
             names=names,
             values=placeholders,
@@ -112,10 +120,29 @@ class ExpressionParameters:
     def _check_values_have_a_place(self, body: Body) -> None:
         places = [name for name in self._expressions if name != "ProjectionExpression"]
         if places and not any(name in body for name in places):
+            why = f": {' and '.join(places)} {'are' if len(places) > 1 else 'is'} null"
             raise errors.validation(
-                "ExpressionAttributeValues can only be specified when using expressions: "
-                f"{' and '.join(places)} {'are' if len(places) > 1 else 'is'} null"
+                "ExpressionAttributeValues can only be specified when using expressions"
+                f"{'' if self._layer is Layer.ENVELOPED else why}"
             )
+
+    def _read_values(self, body: Body, names: Names) -> Values:
+        """Canonical from here on: they are read where they lie."""
+        raw: Values | None = body.get(_VALUES)
+        if raw is None:
+            return _NO_VALUES
+        if not raw:
+            raise errors.validation(f"{_VALUES} must not be empty")
+        _check_placeholders(_VALUES, ":", raw)
+        try:
+            _, size = values.read_item(raw)
+        except errors.ApiError as error:
+            if self._layer is not Layer.OLDER or error.code != "ValidationException":
+                raise
+            raise _invalid_value(raw) from None
+        if size + _size(names, SUBSTITUTION_BYTES_MAX - size) > SUBSTITUTION_BYTES_MAX:
+            raise errors.validation(f"{_VALUES} exceeds max size")
+        return raw
 
 
 def _check_conditional_operator(conditions: int) -> None:
@@ -142,8 +169,23 @@ _PLACEHOLDER = re.compile(r"[#:][0-9A-Za-z_]+")
 
 def _check_placeholders(parameter: str, sign: str, placeholders: Iterable[str]) -> None:
     for placeholder in placeholders:
-        if placeholder[:1] != sign or _PLACEHOLDER.fullmatch(placeholder) is None:
-            raise errors.validation(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
+        if (
+            placeholder[:1] != sign
+            or _PLACEHOLDER.fullmatch(placeholder) is None
+            or len(placeholder) > PLACEHOLDER_BYTES_MAX
+        ):
+            raise _invalid_key(parameter, placeholder)
+
+
+def _invalid_key(parameter: str, placeholder: str) -> errors.ApiError:
+    size = len(placeholder.encode())
+    if size <= PLACEHOLDER_BYTES_MAX:
+        return errors.validation(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
+    # AWS says how long a name is, but not a value's (ExtendDB/extenddb#181, captured in June 2026).
+    tail = f" size of key: {size}" if parameter == _NAMES else ""
+    return errors.validation(
+        f"{parameter} contains invalid key: The expression attribute map contains a key that is too long;{tail}"
+    )
 
 
 def _read_names(body: Body) -> Names:
@@ -153,27 +195,38 @@ def _read_names(body: Body) -> Names:
     if not names:
         raise errors.validation(f"{_NAMES} must not be empty")
     _check_placeholders(_NAMES, "#", names)
+    for placeholder, name in names.items():
+        if not name:
+            raise errors.validation(
+                f"{_NAMES} contains invalid value: Empty attribute name for key {placeholder}"
+            )
+        if len(name) > ATTRIBUTE_NAME_BYTES_MAX // 4 and len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
+            raise errors.validation("Attribute name is too large, must be less than 65536 bytes")
+    if _size(names, SUBSTITUTION_BYTES_MAX) > SUBSTITUTION_BYTES_MAX:
+        raise errors.validation(f"{_NAMES} exceeds max size")
     return names
 
 
-def _read_values(body: Body) -> Values:
-    """Canonical from here on: they are read where they lie."""
-    raw: Values | None = body.get(_VALUES)
-    if raw is None:
-        return _NO_VALUES
-    if not raw:
-        raise errors.validation(f"{_VALUES} must not be empty")
-    _check_placeholders(_VALUES, ":", raw)
-    for placeholder, value in raw.items():
+def _size(names: Names, enough: int) -> int:
+    """Bytes of placeholders and names together; only an upper bound where that is no more than `enough`."""
+    characters = sum(map(len, names)) + sum(map(len, names.values()))
+    if 4 * characters <= enough:
+        return 4 * characters
+    return sum(len(placeholder) + len(name.encode()) for placeholder, name in names.items())
+
+
+def _invalid_value(placeholders: Values) -> errors.ApiError:
+    """The first value that means nothing, named as the older validation does."""
+    for placeholder, value in placeholders.items():
         try:
             values.read_value(value)
         except errors.ApiError as error:
             if error.code != "ValidationException":
-                raise
-            raise errors.validation(
+                return error
+            return errors.validation(
                 f"{_VALUES} contains invalid value: {error.message} for key {placeholder}"
-            ) from None
-    return raw
+            )
+    raise AssertionError("none of the values is wrong")
 
 
 def projection(body: Body, names: Names) -> Projection | None:

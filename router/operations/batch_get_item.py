@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from kvorum.router.operations.arguments import ExpressionParameters, Projection,
 from kvorum.router.operations.batching import attempt_all
 
 REQUEST = service_model.request("BatchGetItem")
-EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
+_PROJECTIONS = ("ProjectionExpression", "AttributesToGet")
+EXPRESSIONS = ExpressionParameters(_PROJECTIONS[:1], _PROJECTIONS[1:], REQUEST.layer)
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class _Batch:
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     requested: dict[str, dict[str, Any]] = body["RequestItems"]
+    _check_projected_alike(requested.values())
     batches = [_read_batch(name, asked) for name, asked in requested.items()]
     if sum(len(batch.keys) for batch in batches) > BATCH_GET_KEYS_MAX:
         raise errors.validation("Too many items requested for the BatchGetItem call")
@@ -53,12 +56,17 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     return _render(batches, tables, results, report)
 
 
+def _check_projected_alike(asked: Iterable[dict[str, Any]]) -> None:
+    """Not only of one table, but of none two may the one have what is an expression, the other what is none."""
+    EXPRESSIONS.present({name: each[name] for each in asked for name in _PROJECTIONS if name in each})
+
+
 def _read_batch(name: str, asked: dict[str, Any]) -> _Batch:
     present = EXPRESSIONS.present(asked)
+    kept = projection(asked, EXPRESSIONS.read(asked).names if present else {})
     found = [values.read_item(key)[0] for key in asked["Keys"]]
     if len({orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in found}) != len(found):
         raise errors.validation("Provided list of item keys contains duplicates")
-    kept = projection(asked, EXPRESSIONS.read(asked).names if present else {})
     return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept)
 
 

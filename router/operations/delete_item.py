@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
-from kvorum.model import keys, values
+from kvorum.model import errors, keys, values
 from kvorum.model.requests import Delete
 from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
@@ -15,15 +15,18 @@ from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
 
 REQUEST = service_model.request("DeleteItem")
-EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION)
+EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION, REQUEST.layer)
 
 
 def prepare(body: Body, directory: Directory) -> WriteCall:
     body = REQUEST.read(body)
-    present = EXPRESSIONS.present(body)
-    key, _ = values.read_item(body["Key"])
-    returns = writing.all_old_or_none(body)
-    expressions = EXPRESSIONS.read(body) if present else None
+    try:
+        present = EXPRESSIONS.present(body)
+        key, _ = values.read_item(body["Key"])
+        returns = writing.all_old_or_none(body)
+        expressions = EXPRESSIONS.read(body) if present else None
+    except errors.ApiError as error:
+        raise REQUEST.worded(error) from None
     table = table_in_use(body["TableName"], directory)
     delete = Delete(
         keys.encode_key(table.keys, key), expressions, returns, writing.wants_old_on_failure(body)

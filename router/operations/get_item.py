@@ -16,7 +16,7 @@ from kvorum.router.capacity import Report
 from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
 
 REQUEST = service_model.request("GetItem")
-EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",))
+EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",), REQUEST.layer)
 
 
 class Options(Struct, frozen=True):

@@ -16,17 +16,20 @@ from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import ExpressionParameters, table_in_use
 
 REQUEST = service_model.request("PutItem")
-EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION)
+EXPRESSIONS = ExpressionParameters(("ConditionExpression",), writing.OLDER_CONDITION, REQUEST.layer)
 
 
 def prepare(body: Body, directory: Directory) -> WriteCall:
     body = REQUEST.read(body)
-    present = EXPRESSIONS.present(body)
-    item, size = values.read_item(body["Item"])
-    returns = writing.all_old_or_none(body)
+    try:
+        present = EXPRESSIONS.present(body)
+        item, size = values.read_item(body["Item"])
+        returns = writing.all_old_or_none(body)
+        expressions = EXPRESSIONS.read(body) if present else None
+    except errors.ApiError as error:
+        raise REQUEST.worded(error) from None
     if size > ITEM_BYTES_MAX:
         raise errors.validation("Item size has exceeded the maximum allowed size")
-    expressions = EXPRESSIONS.read(body) if present else None
     table = table_in_use(body["TableName"], directory)
     put = Put(
         keys.encode_item_key(table.keys, item),

@@ -1,4 +1,4 @@
-"""Scan: every item of a table, in the order of tokens, or of one of its segments.
+"""Scan: every item of a table or every entry of an index, in the order of tokens, or of one of its segments.
 
 A segment is a range of tokens, so that segments are disjoint and complete however the table's partitions lie.
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvorum.model import errors, keys
-from kvorum.model.requests import Expressions
-from kvorum.model.table import Table
+from kvorum.model.access_path import AccessPath
+from kvorum.model.requests import Expressions, Item
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations import page
+from kvorum.router.operations import page, start_keys
 from kvorum.router.operations.arguments import ExpressionParameters, check_attributes_to_get, table_in_use
 from kvorum.router.operations.page import Range, Selection
 
@@ -22,6 +22,7 @@ REQUEST = service_model.request("Scan")
 EXPRESSIONS = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression"),
     ("AttributesToGet", "ScanFilter", "ConditionalOperator"),
+    REQUEST.layer,
 )
 
 
@@ -31,25 +32,39 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     page.check_select(body, prefix="")
     check_attributes_to_get(body)
     older_filter = page.read_older_filter(body, "ScanFilter")
-    start = page.read_start_key(body)
+    start = start_keys.read(body)
     segment, segments = _segment(body)
     checked = EXPRESSIONS.read(body) if present else Expressions()
     selection = Selection.of(body, checked, older_filter)
     table = table_in_use(body["TableName"], cluster.directory)
-    page.refuse_index(body)
+    path = page.access_path(body, table, strong=selection.strong)
+    if start is not None and path.index is not None:
+        _check_parts(path, start)
+    fetch = selection.fetches(path, keyed=False)
     lower, upper = _segment_tokens(segment, segments)
-    after = None if start is None else page.encode_start_key(table.keys, start)
+    after = None if start is None else start_keys.encode(path, start)
     if after is not None and not lower <= keys.token_of(after) <= upper:
         raise errors.validation(
             "The provided starting key is invalid: Invalid ExclusiveStartKey. "
             "Please use ExclusiveStartKey with correct Segment. "
             f"TotalSegments: {segments} Segment: {segment}"
         )
-    ranges = ranges_of(cluster, table, lower, upper, after)
     found = await page.read_page(
-        cluster, ranges, reverse=False, strong=selection.strong, items_max=body.get("Limit", 0)
+        cluster,
+        ranges_of(cluster, path, lower, upper, after),
+        reverse=False,
+        strong=selection.strong,
+        items_max=body.get("Limit", 0),
+        local_index=path.local_index,
+        fetch=fetch,
     )
-    return await page.render(table, found, selection)
+    return await page.render(path, found, selection)
+
+
+def _check_parts(path: AccessPath, start: Item) -> None:
+    check = start_keys.part_checker(path, start)
+    for part in (*path.keys.hash, *path.keys.range):
+        check(part)
 
 
 def _segment(body: Body) -> tuple[int, int]:
@@ -81,9 +96,11 @@ def _segment_tokens(segment: int, segments: int) -> tuple[int, int]:
     return keys.TOKENS * segment // segments, keys.TOKENS * (segment + 1) // segments - 1
 
 
-def ranges_of(cluster: Cluster, table: Table, lower: int, upper: int, after: bytes | None) -> Iterator[Range]:
+def ranges_of(
+    cluster: Cluster, path: AccessPath, lower: int, upper: int, after: bytes | None
+) -> Iterator[Range]:
     """What of each partition lies in the tokens lower..upper and behind the key `after`."""
-    for partition in cluster.directory.partitions_of(table.id):
+    for partition in cluster.directory.partitions_of(path.partitioned_by):
         first, last = max(lower, partition.lower), min(upper, partition.upper)
         if first > last or (after is not None and last < keys.token_of(after)):
             continue

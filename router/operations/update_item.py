@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
-from kvorum.model import expressions, keys, legacy, values
+from kvorum.model import errors, expressions, keys, legacy, values
 from kvorum.model.requests import Expressions, ReturnValues, Update
 from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
@@ -16,17 +16,19 @@ from kvorum.router.operations.arguments import ExpressionParameters, table_in_us
 
 REQUEST = service_model.request("UpdateItem")
 EXPRESSIONS = ExpressionParameters(
-    ("UpdateExpression", "ConditionExpression"),
-    ("AttributeUpdates", *writing.OLDER_CONDITION),
+    ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", *writing.OLDER_CONDITION), REQUEST.layer
 )
 _NOTHING = Expressions()
 
 
 def prepare(body: Body, directory: Directory) -> WriteCall:
     body = REQUEST.read(body)
-    present = EXPRESSIONS.present(body)
-    key, _ = values.read_item(body["Key"])
-    checked = EXPRESSIONS.read(body) if present else _NOTHING
+    try:
+        present = EXPRESSIONS.present(body)
+        key, _ = values.read_item(body["Key"])
+        checked = EXPRESSIONS.read(body) if present else _NOTHING
+    except errors.ApiError as error:
+        raise REQUEST.worded(error) from None
     table = table_in_use(body["TableName"], directory)
     encoded = keys.encode_key(table.keys, key)
     if checked.update is not None:

@@ -202,8 +202,9 @@ def test_operations_agree_with_a_dict(requests: list[tuple[str, dict[str, Any]]]
 _INVALID = "ValidationException: One or more parameter values were invalid: "
 _NO_MATCH = "ValidationException: The provided key element does not match the schema"
 _EMPTY_VALUE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+_ENVELOPED = "ValidationException: 1 validation error detected: "
 _MIXED = (
-    "ValidationException: Can not use both expression and non-expression parameters in the same request: "
+    "Can not use both expression and non-expression parameters in the same request: "
     "Non-expression parameters: {%s} Expression parameters: {%s}"
 )
 
@@ -235,7 +236,7 @@ _MIXED = (
         (
             "PutItem",
             {"Item": {**KEY, "n": {"N": "x"}}},
-            "ValidationException: The parameter cannot be converted to a numeric value: x",
+            _ENVELOPED + "The parameter cannot be converted to a numeric value: x",
         ),
         (
             "PutItem",
@@ -246,69 +247,63 @@ _MIXED = (
         (
             "PutItem",
             {"Item": ITEM, "ReturnValues": "ALL_NEW"},
-            "ValidationException: ReturnValues can only be ALL_OLD or NONE",
+            _ENVELOPED + "ReturnValues can only be ALL_OLD or NONE",
         ),
         (
             "DeleteItem",
             {"Key": KEY, "ReturnValues": "UPDATED_NEW"},
-            "ValidationException: ReturnValues can only be ALL_OLD or NONE",
+            _ENVELOPED + "ReturnValues can only be ALL_OLD or NONE",
         ),
         # ---- expressions and placeholders
         (
             "PutItem",
             {"Item": ITEM, "ExpressionAttributeValues": {":v": {"S": "a"}}},
-            (
-                "ValidationException: ExpressionAttributeValues can only be specified when using expressions: "
-                "ConditionExpression is null"
-            ),
+            _ENVELOPED + "ExpressionAttributeValues can only be specified when using expressions",
         ),
         (
             "UpdateItem",
             {"Key": KEY, "ExpressionAttributeValues": {":v": {"S": "a"}}},
-            (
-                "ValidationException: ExpressionAttributeValues can only be specified when using expressions: "
-                "UpdateExpression and ConditionExpression are null"
-            ),
+            _ENVELOPED + "ExpressionAttributeValues can only be specified when using expressions",
         ),
         (
             "PutItem",
             {"Item": ITEM, "ExpressionAttributeNames": {"#n": "a"}},
-            "ValidationException: ExpressionAttributeNames can only be specified when using expressions",
+            _ENVELOPED + "ExpressionAttributeNames can only be specified when using expressions",
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "a = :v", "ExpressionAttributeValues": {}},
-            "ValidationException: ExpressionAttributeValues must not be empty",
+            _ENVELOPED + "ExpressionAttributeValues must not be empty",
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "#a = b", "ExpressionAttributeNames": {}},
-            "ValidationException: ExpressionAttributeNames must not be empty",
+            _ENVELOPED + "ExpressionAttributeNames must not be empty",
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "a = b", "ExpressionAttributeNames": {"a": "b"}},
-            'ValidationException: ExpressionAttributeNames contains invalid key: Syntax error; key: "a"',
+            _ENVELOPED + 'ExpressionAttributeNames contains invalid key: Syntax error; key: "a"',
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "a = b", "ExpressionAttributeValues": {"#v": {"S": "a"}}},
-            'ValidationException: ExpressionAttributeValues contains invalid key: Syntax error; key: "#v"',
+            _ENVELOPED + 'ExpressionAttributeValues contains invalid key: Syntax error; key: "#v"',
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "a = :v", "ExpressionAttributeValues": {":v": {}}},
-            f"ValidationException: ExpressionAttributeValues contains invalid value: {_EMPTY_VALUE} for key :v",
+            _ENVELOPED + _EMPTY_VALUE,
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": ""},
-            "ValidationException: Invalid ConditionExpression: The expression can not be empty;",
+            _ENVELOPED + "Invalid ConditionExpression: The expression can not be empty;",
         ),
         (
             "PutItem",
             {"Item": ITEM, "ConditionExpression": "a = b", "ExpressionAttributeNames": {"#n": "b"}},
-            "ValidationException: Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}",
+            _ENVELOPED + "Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}",
         ),
         (
             "UpdateItem",
@@ -323,15 +318,72 @@ _MIXED = (
                 "ExpressionAttributeValues": {":v": {"N": "2"}},
             },
             (
-                "ValidationException: Invalid UpdateExpression: "
+                _ENVELOPED + "Invalid UpdateExpression: "
                 "Attribute name is a reserved keyword; reserved keyword: name"
             ),
+        ),
+        (
+            "GetItem",
+            {"Key": KEY, "ProjectionExpression": "#a", "ExpressionAttributeNames": {"#" + "é" * 128: "a"}},
+            (
+                "ValidationException: ExpressionAttributeNames contains invalid key: "
+                "The expression attribute map contains a key that is too long; size of key: 257"
+            ),
+        ),
+        (
+            "PutItem",
+            {
+                "Item": ITEM,
+                "ConditionExpression": "a = :a",
+                "ExpressionAttributeValues": {":a": {}, ":" + "a" * 255: {"S": ""}},
+            },
+            (
+                _ENVELOPED + "ExpressionAttributeValues contains invalid key: "
+                "The expression attribute map contains a key that is too long;"
+            ),
+        ),
+        (
+            "GetItem",
+            {"Key": KEY, "ProjectionExpression": "#a", "ExpressionAttributeNames": {"#a": ""}},
+            (
+                "ValidationException: ExpressionAttributeNames contains invalid value: "
+                "Empty attribute name for key #a"
+            ),
+        ),
+        (
+            "UpdateItem",
+            {
+                "Key": KEY,
+                "UpdateExpression": "SET #n = :v",
+                "ExpressionAttributeNames": {"#n": "n" * 65_536},
+                "ExpressionAttributeValues": {":v": {"S": "a"}},
+            },
+            _ENVELOPED + "Attribute name is too large, must be less than 65536 bytes",
+        ),
+        (
+            "GetItem",
+            {
+                "Key": KEY,
+                "ProjectionExpression": "a",
+                "ExpressionAttributeNames": {f"#n{number}": "é" * 30_000 for number in range(36)},
+            },
+            "ValidationException: ExpressionAttributeNames exceeds max size",
+        ),
+        (
+            "UpdateItem",
+            {
+                "Key": KEY,
+                "UpdateExpression": "SET #n = :v",
+                "ExpressionAttributeNames": {"#n": "n" * 60_000},
+                "ExpressionAttributeValues": {":v": {"S": "v" * 2_050_000}},
+            },
+            _ENVELOPED + "ExpressionAttributeValues exceeds max size",
         ),
         # ---- the older parameters
         (
             "PutItem",
             {"Item": ITEM, "Expected": {"a": {"Exists": False}}, "ConditionExpression": "a = b"},
-            _MIXED % ("Expected", "ConditionExpression"),
+            _ENVELOPED + _MIXED % ("Expected", "ConditionExpression"),
         ),
         (
             "UpdateItem",
@@ -342,12 +394,12 @@ _MIXED = (
                 "ConditionExpression": "a = b",
                 "UpdateExpression": "REMOVE a",
             },
-            _MIXED % ("AttributeUpdates, Expected", "UpdateExpression, ConditionExpression"),
+            _ENVELOPED + _MIXED % ("AttributeUpdates, Expected", "UpdateExpression, ConditionExpression"),
         ),
         (
             "GetItem",
             {"Key": KEY, "AttributesToGet": ["a"], "ProjectionExpression": "a"},
-            _MIXED % ("AttributesToGet", "ProjectionExpression"),
+            "ValidationException: " + _MIXED % ("AttributesToGet", "ProjectionExpression"),
         ),
         (
             "GetItem",
@@ -358,17 +410,17 @@ _MIXED = (
         (
             "PutItem",
             {"Item": {"pk": {}}, "ReturnValues": "ALL_NEW", "ConditionExpression": ""},
-            f"ValidationException: {_EMPTY_VALUE}",
+            _ENVELOPED + _EMPTY_VALUE,
         ),
         (
             "PutItem",
             {"Item": {}, "ReturnValues": "ALL_NEW", "ConditionExpression": ""},
-            "ValidationException: ReturnValues can only be ALL_OLD or NONE",
+            _ENVELOPED + "ReturnValues can only be ALL_OLD or NONE",
         ),
         (
             "PutItem",
             {"TableName": "Absent", "Item": {}, "ConditionExpression": ""},
-            "ValidationException: Invalid ConditionExpression: The expression can not be empty;",
+            _ENVELOPED + "Invalid ConditionExpression: The expression can not be empty;",
         ),
         (
             "GetItem",
