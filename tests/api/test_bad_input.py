@@ -183,7 +183,8 @@ def _cases(table: str) -> Iterator[Case]:
             {"TableName": table, "Key": _KEY, "ConditionExpression": "attribute_exists(" + "x" * 5_000 + ")"},
         ),
         _VALIDATION,
-        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 5018",
+        "1 validation error detected: Invalid ConditionExpression: "
+        "Expression size has exceeded the maximum allowed size; expression size: 5018",
     )
     yield Case(
         "expression of parentheses",

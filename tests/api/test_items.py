@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.boto import Client, Item, Tables, refused
 
+_ENVELOPE = "1 validation error detected: "
 _INVALID = "One or more parameter values were invalid: "
 _CONDITION_FAILED = "The conditional request failed"
 
@@ -125,7 +126,7 @@ def test_update_of_nothing_returns_nothing_old(row: Row, returns: str) -> None:
 def test_return_values_that_put_does_not_know(row: Row) -> None:
     for call in (row.put, row.delete):
         message = refused(call, "ValidationException", ReturnValues="ALL_NEW")
-        assert message == "ReturnValues can only be ALL_OLD or NONE"
+        assert message == _ENVELOPE + "ReturnValues can only be ALL_OLD or NONE"
 
 
 # ---- updates -----------------------------------------------------------------------------------------------
@@ -200,7 +201,8 @@ def test_update_expressions(
         (
             "SET name = :v",
             {":v": {"S": "x"}},
-            "Invalid UpdateExpression: Attribute name is a reserved keyword; reserved keyword: name",
+            _ENVELOPE
+            + "Invalid UpdateExpression: Attribute name is a reserved keyword; reserved keyword: name",
         ),
         (
             "SET pk = :v",
@@ -210,12 +212,14 @@ def test_update_expressions(
         (
             "SET a = :v",
             {},
-            "Invalid UpdateExpression: An expression attribute value used in expression is not defined; attribute value: :v",
+            _ENVELOPE
+            + "Invalid UpdateExpression: An expression attribute value used in expression is not defined; attribute value: :v",
         ),
         (
             "SET a = a + :v",
             {":v": {"S": "x"}},
-            "Invalid UpdateExpression: Incorrect operand type for operator or function; operator or function: +, operand type: S",
+            _ENVELOPE
+            + "Invalid UpdateExpression: Incorrect operand type for operator or function; operator or function: +, operand type: S",
         ),
         (
             "SET n = lacking",
@@ -236,7 +240,8 @@ def test_update_expressions(
             "ADD s :v",
             {":v": {"S": "x"}},
             (
-                "Invalid UpdateExpression: Incorrect operand type for operator or function; operator: ADD, "
+                _ENVELOPE
+                + "Invalid UpdateExpression: Incorrect operand type for operator or function; operator: ADD, "
                 "operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND"
             ),
         ),
@@ -248,18 +253,20 @@ def test_update_expressions(
         (
             "SET a = :v SET b = :v",
             {":v": {"N": "1"}},
-            'Invalid UpdateExpression: The "SET" section can only be used once in an update expression;',
+            _ENVELOPE
+            + 'Invalid UpdateExpression: The "SET" section can only be used once in an update expression;',
         ),
         (
             "SET a = :v, a.b = :v",
             {":v": {"N": "1"}},
-            "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, b]",
+            _ENVELOPE
+            + "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, b]",
         ),
-        ("", {}, "Invalid UpdateExpression: The expression can not be empty;"),
+        ("", {}, _ENVELOPE + "Invalid UpdateExpression: The expression can not be empty;"),
         (
             "SET a = :v",
             {":v": {"N": "1"}, ":w": {"N": "1"}},
-            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}",
+            _ENVELOPE + "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}",
         ),
     ],
 )
@@ -393,18 +400,29 @@ def test_keys_that_are_none(client: Client, tables: Tables, key: Item, message: 
     ("attributes", "message"),
     [
         ({"pk": {"N": "1"}}, _INVALID + "Type mismatch for key pk expected: S actual: N"),
-        ({"a": {"SS": []}}, _INVALID + "An string set  may not be empty"),
-        ({"a": {"SS": ["a", "a"]}}, _INVALID + "Input collection [a, a] contains duplicates."),
-        ({"a": {"NULL": False}}, _INVALID + "Null attribute value types must have the value of true"),
-        ({"a": {"N": "x"}}, "The parameter cannot be converted to a numeric value: x"),
-        ({"a": {"N": "1" * 39}}, "Attempting to store more than 38 significant digits in a Number"),
+        ({"a": {"SS": []}}, _ENVELOPE + _INVALID + "An string set  may not be empty"),
+        (
+            {"a": {"SS": ["a", "a"]}},
+            _ENVELOPE + _INVALID + 'Input collection ["a", "a"] contains duplicates.',
+        ),
+        (
+            {"a": {"NULL": False}},
+            _ENVELOPE + _INVALID + "Null attribute value types must have the value of true",
+        ),
+        ({"a": {"N": "x"}}, _ENVELOPE + "The parameter cannot be converted to a numeric value: x"),
+        (
+            {"a": {"N": "1" * 39}},
+            _ENVELOPE + "Attempting to store more than 38 significant digits in a Number",
+        ),
         (
             {"a": {"N": "1E126"}},
-            "Number overflow. Attempting to store a number with magnitude larger than supported range",
+            _ENVELOPE
+            + "Number overflow. Attempting to store a number with magnitude larger than supported range",
         ),
         (
             {"a": {"N": "1E-131"}},
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+            _ENVELOPE
+            + "Number underflow. Attempting to store a number with magnitude smaller than supported range",
         ),
         ({"a": {"S": "x" * 409_600}}, "Item size has exceeded the maximum allowed size"),
     ],
