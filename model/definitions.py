@@ -1,54 +1,34 @@
-"""What CreateTable's AttributeDefinitions and KeySchema mean together, and AWS's words when they do not fit.
+"""What AttributeDefinitions, KeySchema and secondary indexes mean together, and AWS's words when they do not fit.
 
-Shapes (types, required members, enumerations) were checked before; here are the checks that need both lists,
-in the order in which AWS makes them.
+Shapes (types, required members, enumerations) were checked before; here are the checks that need several members,
+in the order in which AWS makes them: the table's own key, local indexes, global indexes, then what is left over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from kvorum.model import throughput
 from kvorum.model.errors import validation
+from kvorum.model.index_definitions import Specification, key_names
+from kvorum.model.limits import GLOBAL_INDEXES_MAX, LOCAL_INDEXES_MAX, PROJECTED_ATTRIBUTES_MAX
 from kvorum.model.table import KeyPart, KeySchema
 
-_ELEMENTS_MAX = 2
+Kinds = dict[str, str]
+"""Attribute -> "S", "N" or "B", in the order of AttributeDefinitions."""
+
+_PARTS_MAX = 4
+"""Attributes that make up the partition key, or the sort key, of a global index."""
+
 _INVALID = "One or more parameter values were invalid: "
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
-def key_schema(attribute_definitions: list[dict[str, Any]], elements: list[dict[str, Any]]) -> KeySchema:
-    """The primary key of a table without secondary indexes.
-
-    `attribute_definitions`: [{"AttributeName": …, "AttributeType": "S" | "N" | "B"}…];
-    `elements`: [{"AttributeName": …, "KeyType": "HASH" | "RANGE"}…]. Raises ValidationException.
-    """
-    names = [element["AttributeName"] for element in elements]
-    roles = [element["KeyType"] for element in elements]
-    _check_count(elements)
-    kinds = _kinds(attribute_definitions)
-    if len(names) > len(kinds):
-        raise validation("Invalid KeySchema: Some index key attribute have no definition")
-    if any(name not in kinds for name in names):
-        raise validation(
-            f"{_INVALID}Some index key attributes are not defined in AttributeDefinitions. "
-            f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(kinds)}]"
-        )
-    if len(set(names)) != len(names):
-        raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
-    if roles[0] != "HASH":
-        raise validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-    if roles[1:] not in ([], ["RANGE"]):
-        raise validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-    if len(names) != len(kinds):
-        raise validation(
-            f"{_INVALID}Number of attributes in KeySchema does not exactly match number of attributes "
-            "defined in AttributeDefinitions"
-        )
-    parts = [KeyPart(name, kinds[name]) for name in names]
-    return KeySchema(*parts)
-
-
-def _kinds(attribute_definitions: list[dict[str, Any]]) -> dict[str, str]:
-    kinds: dict[str, str] = {}
+def attribute_kinds(attribute_definitions: Iterable[dict[str, Any]]) -> Kinds:
+    """`attribute_definitions`: [{"AttributeName": …, "AttributeType": "S" | "N" | "B"}…]. Raises
+    ValidationException for two of one name."""
+    kinds: Kinds = {}
     for definition in attribute_definitions:
         name = definition["AttributeName"]
         if name in kinds:
@@ -57,15 +37,139 @@ def _kinds(attribute_definitions: list[dict[str, Any]]) -> dict[str, str]:
     return kinds
 
 
-def _check_count(elements: list[dict[str, Any]]) -> None:
-    if 1 <= len(elements) <= _ELEMENTS_MAX:
+def key_schema(kinds: Kinds, elements: Sequence[dict[str, Any]], *, indexed: bool = False) -> KeySchema:
+    """The primary key of a table. `elements`: [{"AttributeName": …, "KeyType": "HASH" | "RANGE"}…]. `indexed`:
+    indexes have a say in which attributes are defined. Raises ValidationException."""
+    names = key_names(elements)
+    if len(names) > len(kinds):
+        raise validation("Invalid KeySchema: Some index key attribute have no definition")
+    _check_elements(elements, kinds)
+    if not indexed and len(names) != len(kinds):
+        raise validation(
+            f"{_INVALID}Number of attributes in KeySchema does not exactly match number of attributes "
+            "defined in AttributeDefinitions"
+        )
+    return KeySchema(*(KeyPart(name, kinds[name]) for name in names))
+
+
+def check_local_indexes(
+    indexes: Sequence[Specification] | None, keys: KeySchema, kinds: Kinds, names: set[str]
+) -> None:
+    """`names`: of indexes that there are already; gets these. Raises ValidationException."""
+    if indexes is None:
         return
-    shown = ", ".join(
-        f"KeySchemaElement(attributeName={element['AttributeName']}, keyType={element['KeyType']})"
-        for element in elements
-    )
-    constraint = f"less than or equal to {_ELEMENTS_MAX}" if elements else "greater than or equal to 1"
-    raise validation(
-        f"1 validation error detected: Value '[{shown}]' at 'keySchema' failed to satisfy constraint: "
-        f"Member must have length {constraint}"
-    )
+    if not indexes:
+        raise validation(f"{_INVALID}List of LocalSecondaryIndexes is empty")
+    if keys.range is None:
+        raise validation(
+            f"{_INVALID}Table KeySchema does not have a range key, which is required when specifying a "
+            "LocalSecondaryIndex"
+        )
+    for index in indexes:
+        name, elements = index["IndexName"], index["KeySchema"]
+        _check_elements(elements, kinds)
+        if len(elements) == 1:
+            raise validation(f"{_INVALID}Index KeySchema does not have a range key for index: {name}")
+        leading = elements[0]["AttributeName"]
+        if leading != keys.hash.name:
+            raise validation(
+                f"{_INVALID}Index KeySchema does not have the same leading hash key as table KeySchema for index: "
+                f"{name}. index hash key: {leading}, table hash key: {keys.hash.name}"
+            )
+        _check_projection(index["Projection"])
+        _check_name(name, names)
+    if len(indexes) > LOCAL_INDEXES_MAX:
+        raise validation(
+            f"{_INVALID}Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}"
+        )
+
+
+def check_global_indexes(
+    indexes: Sequence[Specification] | None, kinds: Kinds, names: set[str], *, on_demand: bool
+) -> None:
+    """As `check_local_indexes`. `on_demand`: the table's billing mode."""
+    if indexes is None:
+        return
+    if not indexes:
+        raise validation(f"{_INVALID}List of GlobalSecondaryIndexes is empty")
+    for index in indexes:
+        check_global_index(index, kinds, on_demand=on_demand)
+        _check_name(index["IndexName"], names)
+    if len(indexes) > GLOBAL_INDEXES_MAX:
+        raise validation(
+            f"{_INVALID}GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
+        )
+
+
+def check_global_index(index: Specification, kinds: Kinds, *, on_demand: bool) -> None:
+    """One global index, by itself. Raises ValidationException."""
+    _check_elements(index["KeySchema"], kinds, parts_max=_PARTS_MAX)
+    _check_projection(index["Projection"])
+    throughput.check_index(index, on_demand=on_demand)
+
+
+def check_used(kinds: Kinds, used: Collection[str]) -> None:
+    """Every attribute that is defined must be a key attribute of the table or of an index."""
+    if kinds.keys() - set(used):
+        keys = [name for name in kinds if name in used]
+        raise validation(
+            f"{_INVALID}Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(kinds)}], "
+            f"keys used: [{', '.join(keys)}]"
+        )
+
+
+def check_projected(indexes: Iterable[Specification]) -> None:
+    """All indexes of a table together. Source: developer guide, "Quotas": projected secondary index attributes."""
+    count = sum(len(index["Projection"].get("NonKeyAttributes", ())) for index in indexes)
+    if count > PROJECTED_ATTRIBUTES_MAX:
+        raise validation(
+            f"{_INVALID}Number of NonKeyAttributes of all indexes exceeds per-table limit of "
+            f"{PROJECTED_ATTRIBUTES_MAX}"
+        )
+
+
+def _check_elements(elements: Sequence[dict[str, Any]], kinds: Kinds, *, parts_max: int = 1) -> None:
+    """Partition-key attributes come first, then sort-key attributes, at most `parts_max` of each."""
+    names = key_names(elements)
+    if any(name not in kinds for name in names):
+        raise validation(
+            f"{_INVALID}Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(kinds)}]"
+        )
+    if len(set(names)) != len(names):
+        raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+    roles = [element["KeyType"] for element in elements]
+    if roles[0] != "HASH":
+        raise validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+    hashes = roles.count("HASH")
+    for position, role in enumerate(roles):
+        wanted = "HASH" if position < min(hashes, parts_max) else "RANGE"
+        if role != wanted:
+            raise validation(
+                f"Invalid KeySchema: The {_ordinal(position)} KeySchemaElement is not a {wanted} key type"
+            )
+    if len(roles) - hashes > parts_max:
+        raise validation(f"Invalid KeySchema: More than {parts_max} KeySchemaElements of RANGE key type")
+
+
+def _ordinal(position: int) -> str:
+    return _ORDINALS[position] if position < len(_ORDINALS) else f"{position + 1}th"
+
+
+def _check_projection(projection: dict[str, Any]) -> None:
+    kind, included = projection.get("ProjectionType"), projection.get("NonKeyAttributes")
+    if kind is None:
+        raise validation(f"{_INVALID}Unknown ProjectionType: null")
+    if kind == "INCLUDE" and not included:
+        raise validation(f"{_INVALID}ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+    if kind != "INCLUDE" and included is not None:
+        raise validation(f"{_INVALID}ProjectionType is {kind}, but NonKeyAttributes is specified")
+    if included is not None and len(set(included)) != len(included):
+        repeated = next(name for name in included if included.count(name) > 1)
+        raise validation(f"{_INVALID}NonKeyAttributes contains an attribute more than once: {repeated}")
+
+
+def _check_name(name: str, names: set[str]) -> None:
+    if name in names:
+        raise validation(f"{_INVALID}Duplicate index name: {name}")
+    names.add(name)

@@ -1,4 +1,5 @@
-"""What a table may consume, as its definition keeps it: billing mode, provisioned, on-demand and warm throughput.
+"""What a table or a global index may consume, as its definition keeps it: billing mode, provisioned, on-demand and
+warm throughput. An index has all of it for itself but the billing mode, which is its table's.
 
 Pure: time comes in as an argument. `change` turns a definition into the one that UpdateTable asks for, or raises what
 AWS says; the members in MEMBERS mean something only together and are replaced together.
@@ -7,6 +8,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-mode.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,6 +33,9 @@ MEMBERS = (
 """The first four as CreateTable has them. ThroughputHistory: LastIncreaseDateTime, LastDecreaseDateTime (seconds)
 and the decreases on the latter's day."""
 
+INDEX_MEMBERS = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput", "ThroughputHistory")
+"""Those of MEMBERS that a global index has for itself."""
+
 _READ = "ReadCapacityUnits"
 _WRITE = "WriteCapacityUnits"
 _INVALID = "One or more parameter values were invalid: "
@@ -42,8 +47,8 @@ def on_demand(definition: Definition) -> bool:
 
 
 def provisioned(definition: Definition) -> Units:
-    """Both capacity units; zeros for a table on demand, as AWS says it."""
-    units: Units = definition.get("ProvisionedThroughput", {})
+    """Both capacity units; zeros on demand, as AWS says it."""
+    units: Units = {} if on_demand(definition) else definition.get("ProvisionedThroughput", {})
     return {_READ: units.get(_READ, 0), _WRITE: units.get(_WRITE, 0)}
 
 
@@ -65,16 +70,68 @@ def warm(definition: Definition) -> Units:
     return {"ReadUnitsPerSecond": max(read, units[_READ]), "WriteUnitsPerSecond": max(write, units[_WRITE])}
 
 
-def check_units(units: Units | None) -> None:
+def of_index(specification: Definition, definition: Definition) -> Definition:
+    """An index's members as if it were a table of its own: `definition` is its table's."""
+    members = {member: specification[member] for member in INDEX_MEMBERS if member in specification}
+    return {**members, "BillingMode": definition.get("BillingMode", "PROVISIONED")}
+
+
+def check_units(units: Units | None, *, of: str = "") -> None:
     """Raises ValidationException for more than AWS can count."""
     for member in (_READ, _WRITE) if units is not None else ():
         if units is not None and units[member] > CAPACITY_UNITS_MAX:
-            raise errors.validation(f"Given value {units[member]} for {member} is out of bounds")
+            raise errors.validation(f"Given value {units[member]} for {member} is out of bounds{of}")
 
 
-def change(definition: Definition, created_ms: int, request: Definition, now_ms: int) -> Definition:
+def check_index(specification: Definition, *, on_demand: bool) -> None:
+    """A global index that is being created must say what its table's billing mode wants, and nothing else."""
+    name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
+    if on_demand and units is not None:
+        raise _index_on_demand(name)
+    if not on_demand and units is None:
+        raise errors.validation(f"{_INVALID}ProvisionedThroughput is not specified for index: {name}")
+    if not on_demand and specification.get("OnDemandThroughput"):
+        raise _provisioned_mode(next(iter(specification["OnDemandThroughput"])))
+    check_units(units, of=f" for index {name}")
+
+
+def check_switch(indexes: Mapping[str, Definition], changes: Mapping[str, Definition]) -> None:
+    """When a table is no longer on demand, each of its global indexes must say what it is provisioned for. Both by
+    index name; `changes`: as UpdateTable has them."""
+    missing = [name for name in indexes if changes.get(name, {}).get("ProvisionedThroughput") is None]
+    if missing:
+        raise errors.validation(
+            f"{_INVALID}ProvisionedThroughput must be specified for index: {','.join(missing)}"
+        )
+
+
+def change_index(
+    specification: Definition,
+    definition: Definition,
+    created_ms: int,
+    request: Definition,
+    now_ms: int,
+) -> Definition:
+    """`specification` of a global index with what an UpdateTable asks for it (`request`: its throughputs, and the
+    table's BillingMode where that is set). `definition`, `created_ms`: its table's, before. Raises as `change`."""
+    name = specification["IndexName"]
+    before = of_index(specification, definition)
+    mode = request.get("BillingMode", before["BillingMode"])
+    if mode == "PAY_PER_REQUEST" and request.get("ProvisionedThroughput") is not None:
+        raise _index_on_demand(name)
+    if before["BillingMode"] == mode:
+        request = {member: value for member, value in request.items() if member != "BillingMode"}
+    changed = change(before, created_ms, request, now_ms, _index(name))
+    kept = {member: value for member, value in specification.items() if member not in INDEX_MEMBERS}
+    return {**kept, **{member: changed[member] for member in INDEX_MEMBERS if member in changed}}
+
+
+def change(
+    definition: Definition, created_ms: int, request: Definition, now_ms: int, subject: str = "table"
+) -> Definition:
     """`definition` with the members of an UpdateTable that are about throughput, in AWS's order and words.
-    `created_ms`: the table's birth. Raises ValidationException or LimitExceededException."""
+    `created_ms`: the table's birth; `subject`: what errors call it. Raises ValidationException or
+    LimitExceededException."""
     mode: str = request.get("BillingMode") or definition.get("BillingMode", "PROVISIONED")
     wanted: Units | None = request.get("ProvisionedThroughput")
     if mode == "PAY_PER_REQUEST" and wanted is not None:
@@ -90,11 +147,11 @@ def change(definition: Definition, created_ms: int, request: Definition, now_ms:
     if on_demand(definition) != (mode == "PAY_PER_REQUEST"):
         _switch(changed, mode, wanted, created_ms, now_ms)
     elif wanted is not None:
-        _provision(changed, definition, wanted, now_ms)
+        _provision(changed, definition, wanted, now_ms, subject)
     if request.get("OnDemandThroughput"):
-        _limit(changed, request["OnDemandThroughput"])
+        _limit(changed, request["OnDemandThroughput"], subject)
     if request.get("WarmThroughput"):
-        _warm_up(changed, request["WarmThroughput"])
+        _warm_up(changed, request["WarmThroughput"], subject)
     return changed
 
 
@@ -115,14 +172,14 @@ def _switch(changed: Definition, mode: str, wanted: Units | None, created_ms: in
     changed.pop("OnDemandThroughput", None)
 
 
-def _provision(changed: Definition, definition: Definition, wanted: Units, now_ms: int) -> None:
+def _provision(changed: Definition, definition: Definition, wanted: Units, now_ms: int, subject: str) -> None:
     current = provisioned(definition)
     if all(current[member] == wanted[member] for member in (_READ, _WRITE)):
         raise errors.validation(
-            "The provisioned throughput for the table will not change. The requested value equals the current "
-            f"value. Current ReadCapacityUnits provisioned for the table: {current[_READ]}. "
+            f"The provisioned throughput for the {subject} will not change. The requested value equals the current "
+            f"value. Current ReadCapacityUnits provisioned for the {subject}: {current[_READ]}. "
             f"Requested ReadCapacityUnits: {wanted[_READ]}. "
-            f"Current WriteCapacityUnits provisioned for the table: {current[_WRITE]}. "
+            f"Current WriteCapacityUnits provisioned for the {subject}: {current[_WRITE]}. "
             f"Requested WriteCapacityUnits: {wanted[_WRITE]}. "
             "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
         )
@@ -164,18 +221,15 @@ def _words(moment: datetime) -> str:
     )
 
 
-def _limit(changed: Definition, wanted: Units) -> None:
+def _limit(changed: Definition, wanted: Units, subject: str) -> None:
     """-1 takes a limit away."""
     limits: Units = dict(changed.get("OnDemandThroughput", {}))
     for member, units in wanted.items():
         if not on_demand(changed):
-            raise errors.validation(
-                f"{_INVALID}{member} for OnDemandThroughput cannot be specified when the table BillingMode is "
-                "PROVISIONED"
-            )
+            raise _provisioned_mode(member)
         if units < 1 and units != -1:
             raise errors.validation(
-                f"{_INVALID}Requested {member} for OnDemandThroughput for table is outside of valid range"
+                f"{_INVALID}Requested {member} for OnDemandThroughput for {subject} is outside of valid range"
             )
         limits[member] = units
     left = {member: units for member, units in limits.items() if units != -1}
@@ -185,12 +239,29 @@ def _limit(changed: Definition, wanted: Units) -> None:
         changed.pop("OnDemandThroughput", None)
 
 
-def _warm_up(changed: Definition, wanted: Units) -> None:
+def _warm_up(changed: Definition, wanted: Units, subject: str) -> None:
     ready = warm(changed)
     for member, units in wanted.items():
         if units < ready[member]:
             raise errors.validation(
-                f"{_INVALID}Requested {member} for WarmThroughput for table is lower than current "
+                f"{_INVALID}Requested {member} for WarmThroughput for {subject} is lower than current "
                 "WarmThroughput, decreasing WarmThroughput is not supported"
             )
     changed["WarmThroughput"] = {**ready, **wanted}
+
+
+def _index(name: str) -> str:
+    return f"index {name}"
+
+
+def _index_on_demand(name: str) -> errors.ApiError:
+    return errors.validation(
+        f"{_INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
+        "PAY_PER_REQUEST"
+    )
+
+
+def _provisioned_mode(member: str) -> errors.ApiError:
+    return errors.validation(
+        f"{_INVALID}{member} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"
+    )
