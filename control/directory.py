@@ -27,11 +27,14 @@ class Directory:
     """`version` is the control group's raft index of the newest change seen; -1 before the first. `missed`: a
     change in between was lost on the way; whoever feeds this directory must Watch again from `version`.
     `tables_by_global_id` knows a table's aliases too. `indexes_by_id`: every secondary index, local ones too, by the
-    number that a global one's partitions bear as their `table_id`. `ended`: global tables that are no more."""
+    number that a global one's partitions bear as their `table_id`. `ended`: global tables that are no more.
+    `region` and `account`: whose tables these are; a router says so, who must know them by their ARNs."""
 
     def __init__(self) -> None:
         self.version = -1
         self.missed = False
+        self.region = ""
+        self.account = ""
         self.tables: dict[str, Table] = {}
         self.tables_by_id: dict[int, Table] = {}
         self.tables_by_global_id: dict[str, Table] = {}

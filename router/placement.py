@@ -40,7 +40,7 @@ from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, U
 from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import Write
-from kvorum.model.table import Table, TableStatus
+from kvorum.model.table import Index, Table, TableStatus
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.router.answers import error_of
 from kvorum.router.request import (
@@ -114,6 +114,7 @@ class Placement:
         self._timer: Timer | None = None
         self._control_leader: str | None = None
         self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
+        directory.region, directory.account = region, account
         directory.listen(self._directory_changed)
 
     # ---- facts ---------------------------------------------------------------------------------------
@@ -262,19 +263,33 @@ class Placement:
         items_max: int,
         bytes_max: int,
         strong: bool,
+        index: int = 0,
+        fetch: bool = False,
     ) -> PageAnswer:
         answer: _Awaited[PageAnswer] = _Awaited()
         page = ReadRange(
-            partition.id, partition.epoch, lower, upper, reverse, items_max, bytes_max, strong, index_min=0
+            partition.id,
+            partition.epoch,
+            lower,
+            upper,
+            reverse,
+            items_max,
+            bytes_max,
+            strong,
+            index=index,
+            fetch=fetch,
         )
         self._dispatch(RangeRequest(self, answer, partition, page))
         return await answer.get()
 
-    async def statistics(self, table: Table) -> StatisticsAnswer:
+    async def statistics(self, table: Table, index: Index | None = None) -> StatisticsAnswer:
+        owner, local = table.id, 0
+        if index is not None:
+            owner, local = (table.id, index.id) if index.local else (index.id, 0)
         answers: list[_Awaited[StatisticsAnswer]] = []
-        for partition in self._directory.partitions_of(table.id):
+        for partition in self._directory.partitions_of(owner):
             answers.append(_Awaited())
-            self._dispatch(StatisticsRequest(self, answers[-1], partition))
+            self._dispatch(StatisticsRequest(self, answers[-1], partition, local))
         parts = [await answer.get() for answer in answers]
         return StatisticsAnswer(sum(part.items for part in parts), sum(part.bytes for part in parts))
 

@@ -211,7 +211,7 @@ def operations() -> frozenset[str]:
 def request(operation: str) -> Request:
     structure = _shape(_model()["operations"][operation])
     assert isinstance(structure, Structure)
-    return Request(structure, _LAYERS.get(operation, Layer.OLDER))
+    return Request(operation, structure, _LAYERS.get(operation, Layer.OLDER))
 
 
 @cache

@@ -727,9 +727,10 @@ _ATTRIBUTE_VALUE_SHOWN = (
 
 
 class Request:
-    """An operation's whole request."""
+    """An operation's whole request. `operation`: its name in X-Amz-Target."""
 
-    def __init__(self, structure: Structure, layer: Layer = Layer.OLDER) -> None:
+    def __init__(self, operation: str, structure: Structure, layer: Layer = Layer.OLDER) -> None:
+        self.operation = operation
         self.structure = structure
         self.layer = layer
         self._accepted = structure.accept()

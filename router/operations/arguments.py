@@ -19,6 +19,7 @@ from kvorum.model.limits import (
 from kvorum.model.requests import AttributeValue, Expressions, Item, Legacy
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Body
+from kvorum.router.operations.table_arns import table_name
 from kvorum.router.shapes import Layer
 
 Names = dict[str, str]
@@ -47,17 +48,12 @@ _CHECKED_AS = {
 }
 
 
-def table_name(text: str) -> str:
-    """The name in a TableName parameter, which may be an ARN."""
-    return text.rpartition("/")[2] if text.startswith("arn:") else text
-
-
-def table_in_use(text: str, directory: Directory) -> Table:
+def table_in_use(text: str, directory: Directory, operation: str) -> Table:
     """The table whose items a request is about, by its name or ARN. Raises ResourceNotFoundException, also
-    while the table is being created or deleted."""
+    while the table is being created or deleted, and what table_arns.table_name does."""
     table = directory.tables.get(text)
     if table is None:
-        table = directory.tables.get(table_name(text))
+        table = directory.tables.get(table_name(text, directory, operation))
     if table is None or table.status not in IN_USE:
         raise errors.resource_not_found()
     return table

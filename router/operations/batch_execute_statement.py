@@ -107,7 +107,7 @@ def _prepare(
     if isinstance(bound, errors.ApiError):
         return bound
     try:
-        table = table_in_use(bound.source.table, cluster.directory)
+        table = table_in_use(bound.source.table, cluster.directory, REQUEST.operation)
         if isinstance(bound.body, partiql.Select):
             key = _selected_key(bound, bound.body, table)
             return _Read(table, bound, bound.body, key, asked.get("ConsistentRead", False))

@@ -18,7 +18,7 @@ from kvorum.model.requests import Item
 from kvorum.model.table import Table
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.capacity import Report
+from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
 from kvorum.router.operations.batching import attempt_all
 
@@ -45,7 +45,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     batches = [_read_batch(name, asked) for name, asked in requested.items()]
     if sum(len(batch.keys) for batch in batches) > BATCH_GET_KEYS_MAX:
         raise errors.validation("Too many items requested for the BatchGetItem call")
-    tables = [table_in_use(batch.name, cluster.directory) for batch in batches]
+    tables = [table_in_use(batch.name, cluster.directory, REQUEST.operation) for batch in batches]
     wanted = [
         (table, keys.encode_key(table.keys, key), batch.strong)
         for batch, table in zip(batches, tables, strict=True)
@@ -99,7 +99,7 @@ def _render(
         if left:
             unprocessed[batch.name] = {**batch.asked, "Keys": left}
         if report is not Report.NONE and units:
-            consumed.append(capacity.consumed(table.name, units, report))
+            consumed.append(capacity.consumed(table.name, Consumption(units), report))
     parts = [
         b'"Responses":{' + b",".join(responses) + b"}",
         b'"UnprocessedKeys":' + orjson.dumps(unprocessed),

@@ -13,14 +13,17 @@ import orjson
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, keys, values
 from kvorum.model.faults import in_older_words
+from kvorum.model.index_checks import check_item
 from kvorum.model.limits import BATCH_WRITE_REQUESTS_MAX, ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Item, Put, Write
-from kvorum.model.table import KeySchema, Table
+from kvorum.model.table import Table
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.capacity import Report
+from kvorum.router.capacity import Consumption, Report
+from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import table_in_use
 from kvorum.router.operations.batching import attempt_all
+from kvorum.router.operations.writing import Options
 
 REQUEST = service_model.request("BatchWriteItem")
 
@@ -42,8 +45,12 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     if sum(map(len, requested.values())) > BATCH_WRITE_REQUESTS_MAX:
         raise errors.validation("Too many items requested for the BatchWriteItem call")
     requests = [_read_request(text, asked) for text, batch in requested.items() for asked in batch]
-    tables = {text: table_in_use(text, cluster.directory) for text in requested}
-    writes = [_write(tables[request.table_text], request) for request in requests]
+    tables = {text: table_in_use(text, cluster.directory, REQUEST.operation) for text in requested}
+    options = {text: writing.options(body, table) for text, table in tables.items()}
+    writes = [
+        _write(tables[request.table_text], request, measure=options[request.table_text].measure)
+        for request in requests
+    ]
     targets = {
         (tables[request.table_text].id, write.key) for request, write in zip(requests, writes, strict=True)
     }
@@ -53,8 +60,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         cluster.write(tables[request.table_text], write)
         for request, write in zip(requests, writes, strict=True)
     )
-    report = capacity.report(body.get("ReturnConsumedCapacity"))
-    return _render(requests, tables, results, report)
+    return _render(requests, writes, tables, options, results)
 
 
 def _read_request(text: str, asked: dict[str, Any]) -> _Request:
@@ -75,35 +81,45 @@ def _read_request(text: str, asked: dict[str, Any]) -> _Request:
     return _Request(text, asked, item, size)
 
 
-def _write(table: Table, request: _Request) -> Write:
+def _write(table: Table, request: _Request, *, measure: bool) -> Write:
     if request.size is None:
-        return Delete(keys.encode_key(table.keys, request.attributes))
-    key = keys.encode_key(table.keys, _key_in(request.attributes, table.keys))
-    return Put(key, values.dumps(request.attributes), request.size)
-
-
-def _key_in(item: Item, schema: KeySchema) -> Item:
-    """What the item has of a key. AWS says of an item without a proper one what it says of a Key, unlike PutItem."""
-    parts = (schema.hash, schema.range)
-    return {part.name: item[part.name] for part in parts if part is not None and part.name in item}
+        return Delete(keys.encode_key(table.keys, request.attributes), measure=measure)
+    key = keys.encode_item_key(table.keys, request.attributes)
+    if table.indexes:
+        check_item(table, request.attributes)
+    return Put(key, values.dumps(request.attributes), request.size, measure=measure)
 
 
 def _render(
     requests: list[_Request],
+    writes: list[Write],
     tables: dict[str, Table],
+    options: dict[str, Options],
     results: list[WriteAnswer | errors.ApiError],
-    report: Report,
 ) -> bytes:
     unprocessed: dict[str, list[dict[str, Any]]] = {}
-    units: dict[str, float] = {}
-    for request, result in zip(requests, results, strict=True):
+    consumptions: dict[str, Consumption] = {}
+    collections: dict[str, dict[bytes, bytes]] = {}
+    for request, write, result in zip(requests, writes, results, strict=True):
+        text = request.table_text
+        table = tables[text]
         if isinstance(result, errors.ApiError):
-            unprocessed.setdefault(request.table_text, []).append(request.asked)
-        else:
-            name = tables[request.table_text].name
-            units[name] = units.get(name, 0.0) + capacity.write_units(result.size_old, result.size_new)
+            unprocessed.setdefault(text, []).append(request.asked)
+            continue
+        consumptions.setdefault(table.name, Consumption()).add(capacity.of_write(table, result))
+        if options[text].collection:
+            of_table = collections.setdefault(table.name, {})
+            of_table[keys.collection_of(table.keys, write.key)] = writing.collection_metrics(
+                table, write.key, result
+            )
     parts = [b'"UnprocessedItems":' + orjson.dumps(unprocessed)]
+    report = next(iter(options.values())).report
     if report is not Report.NONE:
-        consumed = [capacity.consumed(name, amount, report) for name, amount in units.items()]
+        consumed = [capacity.consumed(name, amount, report) for name, amount in consumptions.items()]
         parts.append(b'"ConsumedCapacity":[' + b",".join(consumed) + b"]")
+    if collections:
+        metrics = [
+            b'"%b":[%b]' % (name.encode(), b",".join(found.values())) for name, found in collections.items()
+        ]
+        parts.append(b'"ItemCollectionMetrics":{' + b",".join(metrics) + b"}")
     return b"{" + b",".join(parts) + b"}"

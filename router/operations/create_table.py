@@ -10,11 +10,13 @@ from typing import Any
 
 from kvorum.control.state import CreateTable
 from kvorum.model import definitions, errors
-from kvorum.model.table import TableStatus
+from kvorum.model.index_definitions import LOCAL_INDEXES, global_member, key_names
+from kvorum.model.table import KeySchema, TableStatus
 from kvorum.model.throughput import check_units
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import table_settings, tags
+from kvorum.router.operations.table_arns import table_name
 from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import (
     TOLD_TIMEOUT_SECONDS,
@@ -29,8 +31,6 @@ READY_TIMEOUT_SECONDS = 10.0
 REQUEST = service_model.request("CreateTable")
 
 _NOT_SERVED = {
-    "LocalSecondaryIndexes": "secondary indexes",
-    "GlobalSecondaryIndexes": "secondary indexes",
     "VectorIndexes": "vector indexes",
     "ResourcePolicy": "resource policies",
     "GlobalTableSourceArn": "copies of another account's tables",
@@ -39,6 +39,7 @@ _NOT_SERVED = {
 _KEPT = (
     "AttributeDefinitions",
     "KeySchema",
+    LOCAL_INDEXES,
     "ProvisionedThroughput",
     "OnDemandThroughput",
     "WarmThroughput",
@@ -55,11 +56,11 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.examine(body)  # what is kept must hold no unknown members
     _check_billing(body)
     refuse_unserved(raw, _NOT_SERVED)
-    schema = definitions.key_schema(body["AttributeDefinitions"], body["KeySchema"])
+    schema = _check_keys(body)
     _check_stream(body)
     table_settings.check_encryption(body.get("SSESpecification"))
     tags.check_tags(body.get("Tags", []))
-    name: str = body["TableName"]
+    name = table_name(body["TableName"], cluster.directory, REQUEST.operation)
     regions = cluster.table_regions
     await cluster.propose(
         CreateTable(
@@ -73,7 +74,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
             partitions=cluster.initial_partitions,
         )
     )
-    table = existing_table(name, cluster)
+    table = existing_table(name, cluster, REQUEST.operation)
     await cluster.wait_active(table.id, READY_TIMEOUT_SECONDS)
     if table.global_id:
         await cluster.wait_told(table.global_id, TOLD_TIMEOUT_SECONDS)
@@ -83,7 +84,28 @@ async def run(body: Body, cluster: Cluster) -> bytes:
 def _definition(body: Body) -> dict[str, Any]:
     definition: dict[str, Any] = {member: body[member] for member in _KEPT if member in body}
     definition["BillingMode"] = body.get("BillingMode", "PROVISIONED")
+    for index in body.get("GlobalSecondaryIndexes", ()):
+        own = set(key_names(index["KeySchema"]))
+        kinds = [each for each in body["AttributeDefinitions"] if each["AttributeName"] in own]
+        definition[global_member(index["IndexName"])] = {**index, "AttributeDefinitions": kinds}
     return definition
+
+
+def _check_keys(body: Body) -> KeySchema:
+    """The keys of the table and of its indexes."""
+    local, everywhere = body.get("LocalSecondaryIndexes"), body.get("GlobalSecondaryIndexes")
+    indexed = local is not None or everywhere is not None
+    on_demand = body.get("BillingMode") == "PAY_PER_REQUEST"
+    kinds = definitions.attribute_kinds(body["AttributeDefinitions"])
+    schema = definitions.key_schema(kinds, body["KeySchema"], indexed=indexed)
+    names: set[str] = set()
+    definitions.check_local_indexes(local, schema, kinds, names)
+    definitions.check_global_indexes(everywhere, kinds, names, on_demand=on_demand)
+    indexes = [*(local or ()), *(everywhere or ())]
+    keys = [body["KeySchema"], *(index["KeySchema"] for index in indexes)]
+    definitions.check_used(kinds, {name for elements in keys for name in key_names(elements)})
+    definitions.check_projected(indexes)
+    return schema
 
 
 def _check_billing(body: Body) -> None:

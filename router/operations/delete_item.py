@@ -27,11 +27,11 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         expressions = EXPRESSIONS.read(body) if present else None
     except errors.ApiError as error:
         raise REQUEST.worded(error) from None
-    table = table_in_use(body["TableName"], directory)
-    delete = Delete(
-        keys.encode_key(table.keys, key), expressions, returns, writing.wants_old_on_failure(body)
-    )
-    return WriteCall(table, delete, writing.report(body))
+    table = table_in_use(body["TableName"], directory, REQUEST.operation)
+    encoded = keys.encode_key(table.keys, key)
+    options = writing.options(body, table)
+    delete = Delete(encoded, expressions, returns, writing.wants_old_on_failure(body), options.measure)
+    return WriteCall(table, delete, options)
 
 
 def render(call: WriteCall, answer: WriteAnswer) -> bytes:

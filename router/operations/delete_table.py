@@ -17,7 +17,7 @@ REQUEST = service_model.request("DeleteTable")
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    table = existing_table(body["TableName"], cluster)
+    table = existing_table(body["TableName"], cluster, REQUEST.operation)
     if table.status is TableStatus.CREATING:
         raise errors.being_created(table.name)
     if table.definition.get("DeletionProtectionEnabled"):

@@ -11,7 +11,7 @@ import orjson
 from kvorum.model import errors
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.operations.arguments import table_name
+from kvorum.router.operations.table_arns import table_name
 
 REQUEST = service_model.request("DescribeContinuousBackups")
 
@@ -27,7 +27,7 @@ _OFF = orjson.dumps(
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    name = table_name(body["TableName"])
+    name = table_name(body["TableName"], cluster.directory, REQUEST.operation)
     if name not in cluster.directory.tables:
         raise errors.table_not_found(name)
     return _OFF

@@ -17,5 +17,9 @@ REQUEST = service_model.request("DescribeTable")
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     return orjson.dumps(
-        {"Table": await live_description(existing_table(body["TableName"], cluster), cluster)}
+        {
+            "Table": await live_description(
+                existing_table(body["TableName"], cluster, REQUEST.operation), cluster
+            )
+        }
     )

@@ -20,7 +20,7 @@ _OFF = orjson.dumps({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    if existing_table(body["TableName"], cluster).status is TableStatus.CREATING:
+    if existing_table(body["TableName"], cluster, REQUEST.operation).status is TableStatus.CREATING:
         raise errors.validation(
             "Cannot describe time to live while table is in CREATING state: Current table state is CREATING"
         )

@@ -37,7 +37,7 @@ class _Found:
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     bound = statements.read(body)
-    table = table_in_use(bound.source.table, cluster.directory)
+    table = table_in_use(bound.source.table, cluster.directory, REQUEST.operation)
     if isinstance(bound.body, partiql.Select):
         return await _select(body, cluster, table, bound, bound.body)
     write = statements.write_of(bound, table, body)

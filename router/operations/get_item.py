@@ -29,7 +29,7 @@ def prepare(body: Body, directory: Directory) -> ReadCall:
     present = EXPRESSIONS.present(body)
     key, _ = values.read_item(body["Key"])
     kept = projection(body, EXPRESSIONS.read(body).names if present else {})
-    table = table_in_use(body["TableName"], directory)
+    table = table_in_use(body["TableName"], directory, REQUEST.operation)
     report = capacity.report(body.get("ReturnConsumedCapacity"))
     return ReadCall(
         table,
@@ -53,6 +53,6 @@ def render(call: ReadCall, answer: RecordAnswer) -> bytes:
             json = values.dumps(options.projection(values.loads(json)))
         parts.append(b'"Item":' + json)
     if options.report is not Report.NONE:
-        units = capacity.read_units(size, strong=call.strong)
-        parts.append(b'"ConsumedCapacity":' + capacity.consumed(call.table.name, units, options.report))
+        consumption = capacity.of_read(size, strong=call.strong)
+        parts.append(b'"ConsumedCapacity":' + capacity.consumed(call.table.name, consumption, options.report))
     return b"{" + b",".join(parts) + b"}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, keys, values
+from kvorum.model.index_checks import check_item
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import Put
 from kvorum.router import service_model
@@ -30,16 +31,21 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         raise REQUEST.worded(error) from None
     if size > ITEM_BYTES_MAX:
         raise errors.validation("Item size has exceeded the maximum allowed size")
-    table = table_in_use(body["TableName"], directory)
+    table = table_in_use(body["TableName"], directory, REQUEST.operation)
+    key = keys.encode_item_key(table.keys, item)
+    if table.indexes:
+        check_item(table, item)
+    options = writing.options(body, table)
     put = Put(
-        keys.encode_item_key(table.keys, item),
+        key,
         values.dumps(item),
         size,
         expressions,
         returns,
         writing.wants_old_on_failure(body),
+        options.measure,
     )
-    return WriteCall(table, put, writing.report(body))
+    return WriteCall(table, put, options)
 
 
 def render(call: WriteCall, answer: WriteAnswer) -> bytes:

@@ -33,7 +33,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     page.check_select(body, prefix="1 validation error detected: ")
     older_filter = page.read_older_filter(body, "QueryFilter")
     check_attributes_to_get(body)
-    start = start_keys.read(body)
+    start = start_keys.read(body, older_words=False)
     if "KeyConditionExpression" not in body and "KeyConditions" not in body:
         raise errors.validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
@@ -41,7 +41,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     checked = EXPRESSIONS.read(body) if present else Expressions()
     range_within = _range_reader(body, checked)
     selection = Selection.of(body, checked, older_filter)
-    table = table_in_use(body["TableName"], cluster.directory)
+    table = table_in_use(body["TableName"], cluster.directory, REQUEST.operation)
     path = page.access_path(body, table, strong=selection.strong)
     wanted = range_within(path.keys, _see_nothing if start is None else start_keys.part_checker(path, start))
     after = None if start is None else start_keys.encode_within(path, start, wanted)

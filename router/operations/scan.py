@@ -32,11 +32,11 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     page.check_select(body, prefix="")
     check_attributes_to_get(body)
     older_filter = page.read_older_filter(body, "ScanFilter")
-    start = start_keys.read(body)
+    start = start_keys.read(body, older_words=True)
     segment, segments = _segment(body)
     checked = EXPRESSIONS.read(body) if present else Expressions()
     selection = Selection.of(body, checked, older_filter)
-    table = table_in_use(body["TableName"], cluster.directory)
+    table = table_in_use(body["TableName"], cluster.directory, REQUEST.operation)
     path = page.access_path(body, table, strong=selection.strong)
     if start is not None and path.index is not None:
         _check_parts(path, start)

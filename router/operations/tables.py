@@ -7,19 +7,21 @@ from typing import Any
 import orjson
 
 from kvorum.model import errors
-from kvorum.model.table import Table, TableStatus
+from kvorum.model.table import IndexStatus, Table, TableStatus
 from kvorum.router.calls import Cluster
-from kvorum.router.describe import Description, describe
-from kvorum.router.operations.arguments import IN_USE, table_name
+from kvorum.router.describe import Count, Description, describe
+from kvorum.router.operations.arguments import IN_USE
+from kvorum.router.operations.table_arns import table_name
 
 TOLD_TIMEOUT_SECONDS = 1.0
 """A global table's birth or end is answered when the peer regions know of it, so that a program may go on in any
 region; a region that cannot be reached holds it up for no longer than this."""
 
 
-def existing_table(text: str, cluster: Cluster) -> Table:
-    """The table by its name or ARN, whatever its status. Raises ResourceNotFoundException."""
-    name = table_name(text)
+def existing_table(text: str, cluster: Cluster, operation: str) -> Table:
+    """The table by its name or ARN, whatever its status. Raises ResourceNotFoundException, and what
+    table_arns.table_name does."""
+    name = table_name(text, cluster.directory, operation)
     table = cluster.directory.tables.get(name)
     if table is None:
         raise errors.resource_not_found(f"Requested resource not found: Table: {name} not found")
@@ -35,18 +37,26 @@ def refuse_unserved(body: dict[str, Any], not_served: dict[str, str]) -> None:
 
 async def live_description(table: Table, cluster: Cluster) -> Description:
     """The table as it stands, with live counts where it serves items."""
-    items = size = 0
+    counts: dict[int, Count] = {}
     if table.status in IN_USE:
-        live = await cluster.statistics(table)
-        items, size = live.items, live.bytes
+        for index in (None, *(each for each in table.indexes if each.status is IndexStatus.ACTIVE)):
+            live = await cluster.statistics(table, index)
+            counts[table.id if index is None else index.id] = Count(live.items, live.bytes)
     return describe(
-        table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), items=items, size=size
+        table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), counts=counts
     )
 
 
 def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> bytes:
     """The answer that its creation or deletion has begun: AWS counts nothing then."""
     description = describe(
-        table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), status=status
+        table,
+        region=cluster.region,
+        account=cluster.account,
+        now_ms=cluster.now_ms(),
+        counts={},
+        status=status,
     )
+    for index in description.get("GlobalSecondaryIndexes", ()):
+        index["IndexStatus"] = status.name
     return orjson.dumps({"TableDescription": description})

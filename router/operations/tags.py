@@ -11,19 +11,19 @@ from kvorum.model import errors
 from kvorum.model.limits import TAGS_MAX
 from kvorum.model.table import Table
 from kvorum.router.calls import Body, Cluster
+from kvorum.router.operations import table_arns
 
 KEY_CHARACTERS_MAX = 128
 VALUE_CHARACTERS_MAX = 256
 
 _ARN = re.compile(r".+:.+:.+:.+:.+:.+/.+")
-_TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[^:]+:\d+:table/([a-zA-Z0-9_.-]{3,255})")
 _PUNCTUATION = frozenset("+-=._:/@")
 _RESERVED_PREFIX = "aws:"
 
 
 def resource_name(body: Body, cluster: Cluster, operation: str, needed: str | None = None) -> str:
     """The name of the table whose ARN is in the request; `needed`: the member that must be there too. Raises
-    AccessDeniedException for what is no ARN at all, as AWS's authorization does."""
+    AccessDeniedException for what is no ARN at all, as AWS's authorization does, and what table_arns does."""
     arn: str | None = body.get("ResourceArn")
     if arn is None:
         raise errors.validation("Invalid TableArn")
@@ -37,17 +37,14 @@ def resource_name(body: Body, cluster: Cluster, operation: str, needed: str | No
             f"1 validation error detected: Value null at '{needed[:1].lower()}{needed[1:]}' failed to satisfy "
             "constraint: Member must not be null"
         )
-    found = _TABLE_ARN.fullmatch(arn)
-    if found is None:
-        raise errors.validation(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
-    return found.group(1)
+    return table_arns.name_in(arn, cluster.directory, operation)
 
 
 def resource(name: str, body: Body, cluster: Cluster) -> Table:
     table = cluster.directory.tables.get(name)
     if table is None:
-        raise errors.resource_not_found(  # AWS's spelling
-            f"Requested resource not found: ResourcArn: {body['ResourceArn']} not found"
+        raise errors.resource_not_found(
+            f"Requested resource not found: ResourceArn: {body['ResourceArn']} not found"
         )
     return table
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, expressions, keys, legacy, values
+from kvorum.model.index_checks import check_written_types
 from kvorum.model.requests import Expressions, ReturnValues, Update
 from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
@@ -29,20 +30,24 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         checked = EXPRESSIONS.read(body) if present else _NOTHING
     except errors.ApiError as error:
         raise REQUEST.worded(error) from None
-    table = table_in_use(body["TableName"], directory)
+    table = table_in_use(body["TableName"], directory, REQUEST.operation)
     encoded = keys.encode_key(table.keys, key)
     if checked.update is not None:
         expressions.check_key_untouched(checked.update, checked.names, table.keys)
     elif checked.legacy is not None and checked.legacy.updates is not None:
         legacy.check_key_untouched(checked.legacy.updates, table.keys)
+    if table.indexes:
+        check_written_types(table, checked)
+    options = writing.options(body, table)
     update = Update(
         encoded,
         key,
         checked,
         ReturnValues[body.get("ReturnValues", "NONE")],
         writing.wants_old_on_failure(body),
+        options.measure,
     )
-    return WriteCall(table, update, writing.report(body))
+    return WriteCall(table, update, options)
 
 
 def render(call: WriteCall, answer: WriteAnswer) -> bytes:

@@ -16,14 +16,13 @@ from kvorum.model.table import Table, TableStatus
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.describe import Description, encryption_key
-from kvorum.router.operations import table_settings
+from kvorum.router.operations import index_updates, table_settings
 from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import existing_table, live_description, refuse_unserved
 
 REQUEST = service_model.request("UpdateTable")
 
 _NOT_SERVED = {
-    "GlobalSecondaryIndexUpdates": "secondary indexes",
     "ReplicaUpdates": "updates of a table's regions",
     "GlobalTableWitnessUpdates": "witness regions",
     "MultiRegionConsistency": "a choice of consistency between regions",
@@ -46,9 +45,13 @@ _CHANGES = (
     "ProvisionedThroughput",
     "StreamSpecification",
     "OnDemandThroughput",
+    index_updates.MEMBER,
 )
 _THROUGHPUT = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-_UPDATING = ("BillingMode", "ProvisionedThroughput", "StreamSpecification", "TableClass")
+_UPDATING = (
+    *("BillingMode", "ProvisionedThroughput", "StreamSpecification", "TableClass"),
+    index_updates.MEMBER,
+)
 """Changes during which AWS's table is UPDATING; at the others it is ACTIVE all the time."""
 
 _NOTHING = (
@@ -62,21 +65,25 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.examine(body)  # what is kept must hold no unknown members
     refuse_unserved(raw, _NOT_SERVED)
     changes = {member: body[member] for member in _CHANGES if body.get(member) is not None}
-    for member in ("OnDemandThroughput", "WarmThroughput"):
-        if changes.get(member) == {}:
+    for member in ("OnDemandThroughput", "WarmThroughput", index_updates.MEMBER):
+        if member in changes and not changes[member]:
             del changes[member]
     if not changes:
         raise errors.validation(_NOTHING)
     throughput.check_units(changes.get("ProvisionedThroughput"))
     _check_together(changes)
+    indexes = index_updates.read(changes)
     _check_stream(changes.get("StreamSpecification"))
     table_settings.check_encryption(changes.get("SSESpecification"))
-    table = existing_table(body["TableName"], cluster)
+    table = existing_table(body["TableName"], cluster, REQUEST.operation)
     if table.status is TableStatus.CREATING:
         raise errors.being_created(table.name)
     asked_ms = cluster.now_ms()
     before = await live_description(table, cluster)
-    settings = _settings(table, changes, max(asked_ms + 1, cluster.now_ms()), cluster)
+    now_ms = max(asked_ms + 1, cluster.now_ms())
+    update_uuid = cluster.new_uuid()
+    settings = _settings(table, changes, now_ms, cluster)
+    settings.update(indexes.settings(table, body, update_uuid, now_ms))
     if settings:
         await cluster.propose(
             UpdateTable(
@@ -84,12 +91,14 @@ async def run(body: Body, cluster: Cluster) -> bytes:
                 settings=settings,
                 updated_ms=asked_ms,
                 table_uuid=table.uuid,
-                update_uuid=cluster.new_uuid(),
+                update_uuid=update_uuid,
             )
         )
-        table = existing_table(table.name, cluster)
+        table = existing_table(table.name, cluster, REQUEST.operation)
     after = await live_description(table, cluster)
-    return orjson.dumps({"TableDescription": _begun(changes, before, after, asked_ms)})
+    shown = _begun(changes, before, after, asked_ms)
+    indexes.show_begun(shown, before)
+    return orjson.dumps({"TableDescription": shown})
 
 
 def _check_together(changes: dict[str, Any]) -> None:

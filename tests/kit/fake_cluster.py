@@ -13,11 +13,31 @@ import orjson
 from msgspec.structs import replace
 
 from kvorum.control.directory import Directory
-from kvorum.control.messages import PageAnswer, Proposed, RecordAnswer, StatisticsAnswer, WriteAnswer
-from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update, UpdateTable
+from kvorum.control.messages import (
+    NodeReport,
+    PageAnswer,
+    Proposed,
+    RecordAnswer,
+    ReplicaReport,
+    StatisticsAnswer,
+    WriteAnswer,
+)
+from kvorum.control.reconcile import plan
+from kvorum.control.state import (
+    ActivateTable,
+    Command,
+    CreateTable,
+    DeleteTable,
+    Partition,
+    RegisterNode,
+    State,
+    Update,
+    UpdateTable,
+)
+from kvorum.control.transition import apply
 from kvorum.model import errors, item, keys, record
 from kvorum.model.requests import Write
-from kvorum.model.table import KeySchema, Table, TableStatus
+from kvorum.model.table import Index, KeySchema, Table, TableStatus
 from kvorum.router.operations.registry import COMPOUND, READS, WRITES
 
 
@@ -26,6 +46,8 @@ class FakeCluster:
         self.directory = Directory()
         self.region = "eu-test-1"
         self.account = "123456789012"
+        self.directory.region, self.directory.account = self.region, self.account
+        self.directory.region, self.directory.account = self.region, self.account
         self.initial_partitions = partitions
         self.table_regions = regions
         self.stores: dict[int, dict[bytes, bytes]] = {}
@@ -38,6 +60,8 @@ class FakeCluster:
         self.range_reads = 0
         self._version = 0
         self._ids = 0
+        self._state = State(self.region, 1)
+        self._apply(RegisterNode(name="node", zone="zone", address="host:1"))
 
     # ---- the port ----------------------------------------------------------------------------------------
 
@@ -92,28 +116,19 @@ class FakeCluster:
                 return PageAnswer(records, key)
         return PageAnswer(records, None)
 
-    async def statistics(self, table: Table) -> StatisticsAnswer:
+    async def statistics(self, table: Table, index: Index | None = None) -> StatisticsAnswer:
+        if index is not None:
+            return StatisticsAnswer(0, 0)
         records = self.stores[table.id].values()
         return StatisticsAnswer(len(records), sum(map(record.size_of, records)))
 
     async def propose(self, command: Command) -> Proposed:
-        match command:
-            case CreateTable():
-                updates = self._create(command)
-            case DeleteTable():
-                updates = [Update("table", command.name, None)]
-            case UpdateTable():
-                updates = [self._update(command)]
-            case _:
-                raise AssertionError(f"no operation proposes {command}")
-        self._version += 1
-        self.directory.receive(self._version, False, updates)
-        return Proposed(self._version, updates)
+        assert isinstance(command, CreateTable | DeleteTable | UpdateTable), "no operation proposes another"
+        return self._apply(command)
 
     async def wait_active(self, table_id: int, timeout_seconds: float) -> bool:
         assert timeout_seconds > 0
-        table = self.directory.tables_by_id[table_id]
-        self.set_status(table.name, TableStatus.ACTIVE)
+        self._apply(ActivateTable(table_id=table_id))
         return True
 
     async def wait_told(self, global_id: str, timeout_seconds: float) -> bool:
@@ -130,8 +145,28 @@ class FakeCluster:
 
     def set_status(self, name: str, status: TableStatus) -> None:
         table = replace(self.directory.tables[name], status=status)
+        tables = {**self._state.tables, name: table}
         self._version += 1
+        counters = replace(self._state.counters, version=self._version)
+        self._state = State(self.region, 1, counters, {**self._state.records, "table": tables})
         self.directory.receive(self._version, False, [Update("table", name, table)])
+
+    def step(self) -> bool:
+        """What the control leader does next, with a node that carries out at once whatever it is told: partitions
+        are led, items entered into indexes, dropped ones gone. False when nothing is left to do."""
+        entered = tuple(
+            number for number, (_, index) in self.directory.indexes_by_id.items() if index.backfilling
+        )
+        held = [partition for partition in self._state.partitions.values() if not partition.dropping]
+        replicas = [ReplicaReport(partition.id, "node", 1, 1, 1, entered) for partition in held]
+        commands = plan(self.directory, {"node": NodeReport("node", self._version, replicas)})
+        for command in commands:
+            self._apply(command)
+        return bool(commands)
+
+    def settle(self) -> None:
+        while self.step():
+            pass
 
     def add_table(self, name: str, schema: KeySchema, **members: Any) -> Table:
         """An active table, created as CreateTable would."""
@@ -173,45 +208,18 @@ class FakeCluster:
             return f"{error.code}: {error.message}"
         raise AssertionError(f"{operation} answered {answer}")
 
-    def _create(self, command: CreateTable) -> list[Update]:
-        if command.name in self.directory.tables:
-            raise errors.resource_in_use(f"Table already exists: {command.name}")
-        table = Table(
-            id=self._next_id(),
-            name=command.name,
-            status=TableStatus.CREATING,
-            keys=command.keys,
-            uuid=command.table_uuid,
-            created_ms=command.created_ms,
-            global_id=command.global_id,
-            regions=command.regions,
-            definition=command.definition,
-        )
-        self.stores[table.id] = {}
-        updates = [Update("table", table.name, table)]
-        for lower, upper in keys.split_tokens(command.partitions):
-            partition = Partition(
-                id=self._next_id(),
-                table_id=table.id,
-                lower=lower,
-                upper=upper,
-                epoch=1,
-                replicas=("node",),
-                preferred_leader="node",
-            )
-            updates.append(Update("partition", str(partition.id), partition))
-        return updates
-
-    def _update(self, command: UpdateTable) -> Update:
-        table = self.directory.tables[command.name]
-        assert table.uuid == command.table_uuid
-        definition = {**table.definition, **command.settings}
-        tags = {tag["Key"]: tag["Value"] for tag in definition.get("Tags", [])} | command.tags
-        definition["Tags"] = [
-            {"Key": key, "Value": value} for key, value in tags.items() if value is not None
-        ]
-        kept = {name: value for name, value in definition.items() if value not in (None, [])}
-        return Update("table", table.name, replace(table, definition=kept))
+    def _apply(self, command: Command) -> Proposed:
+        """As the control group would, which answers when the directory has it."""
+        self._version += 1
+        outcome = apply(self._state, command, self._version)
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        self._state = outcome.state
+        for update in outcome.updates:
+            if isinstance(update.record, Table):
+                self.stores.setdefault(update.record.id, {})
+        self.directory.receive(self._version, False, outcome.updates)
+        return Proposed(self._version, outcome.updates)
 
     def _refuse(self, partition: Partition) -> None:
         error = self.refusing.get(partition.id)

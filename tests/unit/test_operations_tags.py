@@ -73,7 +73,14 @@ def test_tags_are_set_replaced_and_taken_off(cluster: FakeCluster) -> None:
         ),
         (
             ARN + "2",
-            f"ResourceNotFoundException: Requested resource not found: ResourcArn: {ARN}2 not found",
+            f"ResourceNotFoundException: Requested resource not found: ResourceArn: {ARN}2 not found",
+        ),
+        (
+            ARN.replace("eu-test-1", "us-test-1"),
+            (
+                "ValidationException: Invalid TableArn: Invalid ResourceArn provided as input "
+                f"{ARN.replace('eu-test-1', 'us-test-1')}"
+            ),
         ),
     ],
 )
