@@ -195,13 +195,15 @@ class ReadStatus(Struct, frozen=True, array_like=True, tag=26):
 
 
 class SenderReport(Struct, frozen=True, array_like=True):
-    """One sender of one partition: `lag_ms` is the age of the oldest change not yet acknowledged, 0 when
-    none waits."""
+    """One sender of one partition, to a peer region or to a global index: `lag_ms` is the age of the oldest change
+    not yet acknowledged, 0 when none waits. Of an index, `region` is "", and `table` and `index` are names."""
 
     partition: int
     region: str
     cursor: int
     lag_ms: int
+    table: str = ""
+    index: str = ""
 
 
 class StatusAnswer(Struct, frozen=True, array_like=True, tag=27):

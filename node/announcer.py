@@ -18,7 +18,8 @@ from kvorum.replication.link import Link
 
 class Announcer:
     """`identity`: what the control group should know of this node. `links`: to the other nodes by name.
-    `control`: the control group's service where this node hosts it."""
+    `control`: the control group's service where this node hosts it. `indexed`: the global indexes that have everything
+    of a partition which this node leads."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class Announcer:
         directory: Directory,
         links: Mapping[str, Link],
         control: Callable[[], ControlService | None],
+        indexed: Callable[[int], tuple[int, ...]],
     ) -> None:
         self._identity = identity
         self._control_members = control_members
@@ -35,6 +37,7 @@ class Announcer:
         self._directory = directory
         self._links = links
         self._control = control
+        self._indexed = indexed
         self._listeners: dict[int, Link] = {}
         self._leading: dict[int, int] = {}  # as last told
 
@@ -78,6 +81,7 @@ class Announcer:
                 replica.core.term,
                 replica.core.applied_index,
                 replica.core.commit_index,
+                self._indexed(group),
             )
             for group, replica in self._replicas.items()
         ]

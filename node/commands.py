@@ -64,7 +64,30 @@ class PurgeTombstones(Struct, frozen=True, array_like=True, tag=3):
     tombstones: list[tuple[bytes, int, bool]]
 
 
-PartitionCommand = Mutate | AdvanceCursor | PurgeTombstones
+class OpenIndex(Struct, frozen=True, array_like=True, tag=4):
+    """From here on the partition's changes are kept, with what they replaced, until this global index has them.
+    `since`: version of the directory in which the leader saw the index."""
+
+    index_id: int
+    since: int
+
+
+class AdvanceIndex(Struct, frozen=True, array_like=True, tag=5):
+    """The index holds every change up to and including raft index `index`, and what items with keys up to `position`
+    were when it was opened, or later; None: what all of them were."""
+
+    index_id: int
+    index: int
+    position: bytes | None
+
+
+class CloseIndex(Struct, frozen=True, array_like=True, tag=6):
+    """The index is no more."""
+
+    index_id: int
+
+
+PartitionCommand = Mutate | AdvanceCursor | PurgeTombstones | OpenIndex | AdvanceIndex | CloseIndex
 
 _encoder = Encoder()
 _decoder: Decoder[PartitionCommand] = Decoder(PartitionCommand)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, get_args
 
+from msgspec.structs import replace
+
 from kvorum.control.directory import Directory
 from kvorum.control.messages import (
     ControlUpdates,
@@ -33,9 +35,12 @@ from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
 from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
+from kvorum.model.table import Index, Table
 from kvorum.node.announcer import Announcer
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
+from kvorum.node.followers import Followers
+from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.machine import Machine
 from kvorum.node.partition import Partition, PartitionMachine
 from kvorum.node.raft_log import RaftLog
@@ -71,6 +76,7 @@ class NodeSettings:
     raft: Settings
     reserve_bytes: int | None = None
     tombstone_days: float = 7.0
+    index_tombstone_days: float = 1 / 24
     inline_sync_us_max: int | None = None
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
 
@@ -108,14 +114,6 @@ class Node:
             settings.reserve_bytes,
             INLINE_SYNC_US_MAX if settings.inline_sync_us_max is None else settings.inline_sync_us_max,
         )
-        self.senders = Senders(
-            region=settings.region,
-            store=ports.store,
-            link_to=ports.link_to_region,
-            propose_cursor=self._advance_cursor,
-            now_ms=ports.now_ms,
-            random=ports.random,
-        )
         self._connected_since_us: dict[str, int] = {}
         self._early: dict[int, list[RaftMessage]] = {}
         self._kicks = 0
@@ -131,6 +129,17 @@ class Node:
             self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
+        self.routes = IndexRoutes(
+            settings.name, settings.region, self.directory, self.partitions, ports.links
+        )
+        followers = Followers(settings.region, ports.store, ports.link_to_region, self.routes, ports.now_ms)
+        self.senders = Senders(
+            store=ports.store,
+            readers_of=followers.of,
+            now_ms=ports.now_ms,
+            random=ports.random,
+            call_soon=ports.scheduler.call_soon,
+        )
         self._announcer = Announcer(
             RegisterNode(name=settings.name, zone=settings.zone, address=settings.address),
             settings.control_members,
@@ -138,6 +147,7 @@ class Node:
             self.directory,
             ports.links,
             lambda: self._control,
+            self._indexed,
         )
         self._handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
             ReadItem: self._read_item,
@@ -341,7 +351,11 @@ class Node:
                     self._drop_partition(held.descriptor)
         if tables:
             for partition in self.partitions.values():
-                partition.table = self.directory.tables_by_id.get(partition.table.id, partition.table)
+                partition.table, partition.index = self._table_of(partition.descriptor) or (
+                    partition.table,
+                    partition.index,
+                )
+                self._tend(partition)
                 self.senders.follow(partition)
 
     def _follow_partition(self, descriptor: Descriptor) -> None:
@@ -354,10 +368,22 @@ class Node:
         else:
             self._add_partition(descriptor)
 
-    def _add_partition(self, descriptor: Descriptor) -> None:
+    def _table_of(self, descriptor: Descriptor) -> tuple[Table, Index | None] | None:
+        """Whose items or entries the partition holds; None while, or once, the directory does not know."""
         table = self.directory.tables_by_id.get(descriptor.table_id)
-        if table is None:
+        if table is not None:
+            return table, None
+        indexed = self.directory.indexes_by_id.get(descriptor.table_id)
+        if indexed is None:
+            return None
+        table, index = indexed
+        return replace(table, regions=(), indexes=()), index  # nobody follows an index's own changes
+
+    def _add_partition(self, descriptor: Descriptor) -> None:
+        found = self._table_of(descriptor)
+        if found is None:
             return
+        table, index = found
         known = RaftLog.exists(self._store, descriptor.id)
         suspect = (
             (descriptor.formed or known)
@@ -382,6 +408,7 @@ class Node:
             self.clock,
             self._ports.now_ms,
             self.settings.item_collection_bytes_max,
+            index,
         )
         self.partitions[descriptor.id] = partition
         machine.on_leadership = lambda: self._leadership_changed(partition)
@@ -411,13 +438,28 @@ class Node:
 
     def _shown(self, partition: Partition) -> None:
         partition.catch_up()
+        if partition.feed.has_turned():
+            self.senders.follow(partition)
+            if partition.replica.serving:
+                self._announcer.report()
         if partition.log_changes:
             self.senders.written(partition)
 
     def _leadership_changed(self, partition: Partition) -> None:
         partition.leadership_changed()
+        self._tend(partition)
         self.senders.follow(partition)
         self._announcer.leadership_changed()
+
+    def _tend(self, partition: Partition) -> None:
+        """By the directory as it is now: what a partition knows of its table may be a turn of the loop older."""
+        table = self.directory.tables_by_id.get(partition.descriptor.table_id)
+        if table is not None:
+            partition.feed.tend(table, self.directory.version)
+
+    def _indexed(self, group: int) -> tuple[int, ...]:
+        partition = self.partitions.get(group)
+        return partition.feed.indexed if partition is not None and partition.replica.serving else ()
 
     # ---- control group ----
 
@@ -451,6 +493,8 @@ class Node:
             partition.expire()
         if self._failure is not None:
             return  # reads go on, and nothing else
+        for partition in self.partitions.values():
+            self._tend(partition)
         self.senders.kick()
         if not self._announcer.registered and (self._kicks % 5 == 0 or self._leads_control()):
             self._announcer.register()
@@ -494,14 +538,11 @@ class Node:
                 self.engine.wake(partition.replica)
 
     def _purge_tombstones(self) -> None:
-        older_than_ms = self._ports.now_ms() - int(self.settings.tombstone_days * 86_400_000)
+        settings = self.settings
         for partition in self.partitions.values():
+            kept_days = settings.tombstone_days if partition.index is None else settings.index_tombstone_days
+            older_than_ms = self._ports.now_ms() - int(kept_days * 86_400_000)
             partition.purge_tombstones(stamp_at(older_than_ms), 1_000)
-
-    def _advance_cursor(self, partition: int, region: str, index: int) -> None:
-        held = self.partitions.get(partition)
-        if held is not None:
-            held.advance_cursor(region, index)
 
     # ---- status ----
 

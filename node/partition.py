@@ -39,15 +39,20 @@ from kvorum.model.table import Index, Table
 from kvorum.node.answers import refused
 from kvorum.node.commands import (
     AdvanceCursor,
+    AdvanceIndex,
+    CloseIndex,
     LocalChange,
     Mutate,
     Mutation,
+    OpenIndex,
     PartitionCommand,
     PurgeTombstones,
     decode,
     encode,
 )
 from kvorum.node.evaluation import NO_EFFECT, index_effect
+from kvorum.node.index_cursors import IndexCursors
+from kvorum.node.index_feed import IndexFeed
 from kvorum.node.item_collections import ItemCollections, erase_sizes, store_size
 from kvorum.node.replica import Replica
 from kvorum.node.store import Batch, Family, Store
@@ -93,7 +98,12 @@ class PartitionMachine:
         self._cursor_prefix = b"cursor/" + partition.to_bytes(8, "big") + b"/"
         for key, value in store.scan(Family.META, self._cursor_prefix, self._cursor_prefix + b"\xff"):
             self.cursors[key[len(self._cursor_prefix) :].decode()] = int.from_bytes(value, "big")
-        self._trimmed = min(self.cursors.values(), default=0)
+        self.index_cursors = IndexCursors(partition, store)
+        self._trimmed = 0
+        self._logged = self._newest_change()
+        self._forgotten_key = b"forgotten/" + partition.to_bytes(8, "big")
+        self._forgotten = int.from_bytes(store.get(Family.META, self._forgotten_key) or b"", "big")
+        clock.witness(self._forgotten)
 
     def apply(self, entry: Entry, command: PartitionCommand | None, batch: Batch) -> int:
         """Returns the entry's index."""
@@ -110,6 +120,12 @@ class PartitionMachine:
                     batch.delete(Family.META, _tombstone_key(self.partition, stamp, key))
                     if erase:
                         batch.delete(Family.DATA, self.prefix + key)
+            case OpenIndex():
+                self.index_cursors.open(command, entry.index, batch)
+            case AdvanceIndex():
+                self.index_cursors.advance(command, batch)
+            case CloseIndex():
+                self.index_cursors.close(command, batch)
         self.applied = entry.index
         return entry.index
 
@@ -138,6 +154,8 @@ class PartitionMachine:
         batch.delete_range(Family.META, b"tombstone/" + number, b"tombstone/" + number + b"\xff" * 16)
         for region in self.cursors:
             batch.delete(Family.META, self._cursor_prefix + region.encode())
+        self.index_cursors.erase(batch)
+        batch.delete(Family.META, self._forgotten_key)
         batch.delete(Family.META, self._checkpoint_key)
 
     def _mutate(self, mutation: Mutation, index: int, offset: int, batch: Batch) -> None:
@@ -145,19 +163,31 @@ class PartitionMachine:
         if record is None:
             batch.delete(Family.DATA, self.prefix + mutation.key)
         else:
-            batch.put(Family.DATA, self.prefix + mutation.key, record)
             stamp = int.from_bytes(record[1:9], "big")
             self._clock.witness(stamp)
-            if record[0] & records.TOMBSTONE:
-                batch.put(Family.META, _tombstone_key(self.partition, stamp, mutation.key), b"")
+            if mutation.forget:
+                self._forget(mutation.key, stamp, batch)
+            else:
+                batch.put(Family.DATA, self.prefix + mutation.key, record)
+                if record[0] & records.TOMBSTONE:
+                    batch.put(Family.META, _tombstone_key(self.partition, stamp, mutation.key), b"")
             if mutation.log:
                 entry = change_log.Change(mutation.key, record, mutation.previous, mutation.service)
                 position = change_log.position(self.partition, index, offset)
                 batch.put(Family.CHANGES, position, change_log.encode(entry))
+                self._logged = index
         self.items += mutation.items_delta
         self.bytes += mutation.bytes_delta
         if mutation.local is not None:
             self._change_local(mutation.local, batch)
+
+    def _forget(self, key: bytes, stamp: int, batch: Batch) -> None:
+        """The item goes without a trace but this: whoever makes it anew must give it a newer stamp, or its entry would
+        lose to the tombstone that the indexes got. A clock forgets what it followed when its node restarts."""
+        batch.delete(Family.DATA, self.prefix + key)
+        if stamp > self._forgotten:
+            self._forgotten = stamp
+            batch.put(Family.META, self._forgotten_key, stamp.to_bytes(8, "big"))
 
     def _change_local(self, change: LocalChange, batch: Batch) -> None:
         for entry in change.entries:
@@ -179,16 +209,28 @@ class PartitionMachine:
         )
 
     def trim(self, regions: list[str], batch: Batch) -> None:
-        """Drop the changes that every reader has passed. Local to this replica: the cursors are replicated."""
-        index = min((self.cursors.get(region, 0) for region in regions), default=0)
+        """Drop the changes that every reader has passed; all, when nobody reads them. Local to this replica: the
+        cursors are replicated."""
+        if self._logged <= self._trimmed:
+            return
+        readers = [self.cursors.get(region, 0) for region in regions]
+        readers += [cursor.index for cursor in self.index_cursors.by_id.values()]
+        index = min(readers, default=self._logged)
         if index > self._trimmed:
             lower = change_log.position(self.partition, self._trimmed, 0)
             batch.delete_range(Family.CHANGES, lower, change_log.position(self.partition, index + 1, 0))
             self._trimmed = index
 
+    def _newest_change(self) -> int:
+        lower = change_log.position(self.partition, 0, 0)
+        upper = change_log.position(self.partition + 1, 0, 0)
+        newest = next(iter(self._store.scan(Family.CHANGES, lower, upper, reverse=True)), None)
+        return 0 if newest is None else change_log.index_of(newest[0])
+
 
 class Partition:
-    """What a node answers for one partition. `region`: the own region's name, which stamps carry."""
+    """What a node answers for one partition. `region`: the own region's name, which stamps carry. `index`: the global
+    index whose partition it is; its entries come from the table's partitions, and nothing follows them."""
 
     def __init__(
         self,
@@ -201,9 +243,11 @@ class Partition:
         clock: HybridClock,
         now_ms: Callable[[], int],
         item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
+        index: Index | None = None,
     ) -> None:
         self.descriptor = descriptor
         self.table = table
+        self.index = index
         self.machine = machine
         self.replica = replica
         self._region = region
@@ -217,12 +261,22 @@ class Partition:
         self._collections = ItemCollections(machine.prefix, store)
         self._collection_bytes_max = item_collection_bytes_max
         self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
+        self.feed = IndexFeed(machine.index_cursors, self)
         self.lost_merges = 0
+
+    @property
+    def serving(self) -> bool:
+        return self.replica.serving
+
+    @property
+    def replicates(self) -> bool:
+        """Whether peer regions read this partition's change log: then deletions leave tombstones."""
+        return len(self.table.regions) > 1
 
     @property
     def log_changes(self) -> bool:
         """Whether anything reads this partition's change log."""
-        return len(self.table.regions) > 1
+        return self.replicates or self.feed.active
 
     # ---- reads ----
 
@@ -290,7 +344,8 @@ class Partition:
             return
         size_old = previous.size if previous is not None else 0
         json = outcome.json
-        if json is None and previous is None and (write.__class__ is Update or not self.log_changes):
+        replicates, feeds = self.replicates, self.feed.active
+        if json is None and previous is None and (write.__class__ is Update or not replicates):
             # Deleting what is not there changes nothing here, and no other region has to hear of it; an update
             # that finds nothing to take away must not delete what another region has.
             collection_bytes = self._measured_collection(key) if write.measure else None
@@ -300,7 +355,7 @@ class Partition:
         stamp = self._next_stamp(current)
         if json is not None:
             record: bytes | None = records.encode(json, outcome.size, stamp, self._region_bytes)
-        elif self.log_changes:
+        elif replicates or feeds:
             record = records.encode_tombstone(stamp, self._region_bytes)
         else:
             record = None
@@ -324,7 +379,9 @@ class Partition:
             record,
             (json is not None) - (previous is not None),
             outcome.size - size_old,
-            self.log_changes,
+            replicates or feeds,
+            current if feeds and previous is not None else None,
+            forget=feeds and json is None and not replicates,
             local=effect.local,
         )
         attributes, size_new, units = outcome.attributes, outcome.size, effect.units
@@ -339,7 +396,7 @@ class Partition:
         self._propose(Mutate([mutation]), answered)
 
     def merge_items(self, message: MergeItems, reply: Reply) -> None:
-        """Changes from a peer region: the newer of each pair stays, whoever comes first."""
+        """Changes from a peer region, or of an index's entries: the newer of each pair stays, whoever comes first."""
         if not self.replica.serving:
             reply(Elsewhere(message.partition, self.replica.leader))
             return
@@ -361,13 +418,15 @@ class Partition:
                 if pending is not None and (waits_for is None or pending[0] > waits_for[0]):
                     waits_for = pending  # it lost to a write that must be durable before we say so
                 continue
-            if not self._clock.observe(records.stamp_of(merged), self._now_ms()):
+            # What an index is told has been accepted by this region; its stamps are followed as they are applied.
+            if self.index is None and not self._clock.observe(records.stamp_of(merged), self._now_ms()):
                 reply(refused(_stamp_from_the_future()))
                 return
             seen[key] = merged
             local = self._merge_effect(key, merged, current, collections) if self.table.indexes else None
-            mutations.append(_merge_mutation(key, merged, current, self.log_changes, local))
-        self.lost_merges += lost
+            mutations.append(_merge_mutation(key, merged, current, self.log_changes, self.feed.active, local))
+        if self.index is None:
+            self.lost_merges += lost
         if not mutations:
             self._answer_from(waits_for, ShipAnswer(lost), message.partition, reply)
             return
@@ -375,11 +434,9 @@ class Partition:
             Mutate(mutations), lambda result: reply(ShipAnswer(lost) if result.__class__ is int else result)
         )
 
-    def advance_cursor(self, region: str, index: int) -> None:
-        """A peer region holds every change up to `index`."""
-        if self.replica.serving:
-            command = AdvanceCursor(region, index)
-            self.replica.propose(encode(command), command, lambda _: None)
+    def propose(self, command: PartitionCommand) -> bool:
+        """What nobody waits for. Whether it stands in the log, where another leader may still overwrite it."""
+        return self.replica.propose(encode(command), command, lambda _: None) is not None
 
     def purge_tombstones(self, older_than_stamp: int, count_max: int) -> int:
         """Propose the end of tombstones that are older and have been shipped. Returns how many."""
@@ -416,6 +473,7 @@ class Partition:
         if term != self._overlay_term or not self.replica.serving:
             self._overlay.clear()  # what it stood for is the next leader's to know
             self._collections.clear()
+            self.feed.leadership_changed()
             self._overlay_term = term
 
     # ---- inside ----
@@ -556,13 +614,19 @@ def _index_prefix(index: int) -> bytes:
 
 
 def _merge_mutation(
-    key: bytes, merged: bytes, current: bytes | None, log: bool, local: LocalChange | None
+    key: bytes, merged: bytes, current: bytes | None, log: bool, feeds: bool, local: LocalChange | None
 ) -> Mutation:
     live_before = current is not None and not records.is_tombstone(current)
     live_after = not records.is_tombstone(merged)
     size_before = records.size_of(current) if current is not None else 0
     return Mutation(
-        key, merged, live_after - live_before, records.size_of(merged) - size_before, log, local=local
+        key,
+        merged,
+        live_after - live_before,
+        records.size_of(merged) - size_before,
+        log,
+        current if feeds and live_before else None,
+        local=local,
     )
 
 

@@ -1,82 +1,86 @@
-"""Ships the changes of the partitions that this node leads to the peer regions: the shell of region/sender.
+"""Ships the changes of the partitions that this node leads to whoever reads them, peer regions and global indexes:
+the shell of replication/change_sender.
 
-One sender per partition and peer region, all driven from the node's loop: a kick looks at every one, an answer
-goes on with its own. Nothing runs per partition, and a sender without news costs a comparison.
+One sender per partition and reader, all driven from the node's loop: a kick looks at every one, an answer goes on
+with its own. Nothing runs per partition, and a sender without news costs a comparison.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import Random
 from typing import Any
 
-from kvorum.control.messages import SenderReport, ShipAnswer, ShipChanges, ShippedChange
+from kvorum.control.messages import SenderReport, ShipAnswer
 from kvorum.model import change as change_log
 from kvorum.model.change import Change
 from kvorum.node.partition import Partition
+from kvorum.node.readers import Reader
 from kvorum.node.store import Family, Store
-from kvorum.replication.link import Link
-from kvorum.replication.region.sender import Batch, RegionSender, SenderSettings
+from kvorum.replication.change_sender import Batch, ChangeSender
+from kvorum.replication.link import LinkFailure
 
 _log = logging.getLogger("kvorum.node")
 
-SHIP_SECONDS_MAX = 10.0
 BATCHES_A_KICK = 16
 """So many batches are begun by one kick, of all senders: after a long isolation the loop must stay free."""
 
 BATCHES_AN_ANSWER = 2
-"""So the number in flight grows to the window's size, as fast as the peer answers."""
+"""So the number in flight grows to the window's size, as fast as the reader answers."""
+
+MakeReader = Callable[[Callable[[], None]], Reader]
+"""(again) -> a reader; `again()` has it advanced in a coming turn of the loop."""
+
+ReadersOf = Callable[[Partition], Mapping[str, MakeReader]]
+"""Who reads a partition's changes now, by a name that stays its own."""
 
 
 class _Tail:
-    """One partition's changes on their way to one region."""
+    """One partition's changes on their way to one reader."""
 
-    __slots__ = ("partition", "region", "sender", "shipping")
+    __slots__ = ("name", "partition", "reader", "sender", "shipping")
 
-    def __init__(self, partition: Partition, region: str, sender: RegionSender) -> None:
+    reader: Reader
+    sender: ChangeSender
+
+    def __init__(self, partition: Partition, name: str) -> None:
         self.partition = partition
-        self.region = region
-        self.sender = sender
-        self.shipping = False  # on the stack: an answer may come before `call` returns
+        self.name = name
+        self.shipping = False  # on the stack: an answer may come before `ship` returns
 
 
 class Senders:
-    """`link_to`: a link to some router of a region, another one when that one failed; None while there is
-    none. `propose_cursor(partition, region, index)` may lose what it is given."""
+    """`call_soon`: in a coming turn of the loop."""
 
     def __init__(
         self,
         *,
-        region: str,
         store: Store,
-        link_to: Callable[[str], Link | None],
-        propose_cursor: Callable[[int, str, int], None],
+        readers_of: ReadersOf,
         now_ms: Callable[[], int],
         random: Random,
-        settings: SenderSettings | None = None,
+        call_soon: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._region = region
         self._store = store
-        self._link_to = link_to
-        self._propose_cursor = propose_cursor
+        self._readers_of = readers_of
         self._now_ms = now_ms
         self._random = random
-        self._settings = settings or SenderSettings()
+        self._call_soon = call_soon
         self._tails: dict[int, dict[str, _Tail]] = {}
         self._turn = 0
 
     # ---- which ----
 
     def follow(self, partition: Partition) -> None:
-        """The partition's leadership or table may have changed."""
-        wanted = self._peers_of(partition) if partition.replica.serving else set[str]()
+        """The partition's leadership or readers may have changed."""
+        wanted = self._readers_of(partition) if partition.replica.serving else {}
         tails = self._tails.setdefault(partition.descriptor.id, {})
-        for region in tails.keys() - wanted:
-            del tails[region]
-        for region in sorted(wanted - tails.keys()):
-            tails[region] = _Tail(partition, region, self._new_sender(partition, region))
+        for name in tails.keys() - wanted.keys():
+            del tails[name]
+        for name in sorted(wanted.keys() - tails.keys()):
+            tails[name] = self._new_tail(partition, name, wanted[name])
         if not tails:
             del self._tails[partition.descriptor.id]
 
@@ -107,30 +111,29 @@ class Senders:
         """Changes of this partition have just been applied: ship without waiting for the next kick."""
         for tail in list(self._tails.get(partition.descriptor.id, {}).values()):
             self._ship(tail, 1)
+            self._advance(tail)
 
     # ---- what to tell ----
 
     def reports(self) -> list[SenderReport]:
-        now_ms = self._now_ms()
-        return [
-            SenderReport(number, region, tail.sender.cursor, tail.sender.lag_ms(now_ms))
-            for number, tails in self._tails.items()
-            for region, tail in tails.items()
-        ]
+        return [tail.reader.report(tail.sender) for tails in self._tails.values() for tail in tails.values()]
 
     # ---- inside ----
 
-    def _peers_of(self, partition: Partition) -> set[str]:
-        return {region for region in partition.table.regions if region != self._region}
-
-    def _new_sender(self, partition: Partition, region: str) -> RegionSender:
-        return RegionSender(
-            self._region.encode(),
-            partition.machine.cursors.get(region, 0),
+    def _new_tail(self, partition: Partition, name: str, make: MakeReader) -> _Tail:
+        tail = _Tail(partition, name)
+        tail.reader = reader = make(partial(self._call_soon, partial(self._advance, tail)))
+        tail.sender = ChangeSender(
+            reader.cursor,
             partial(self._read, partition.descriptor.id),
+            reader.translate,
             self._random.random,
-            self._settings,
+            reader.settings,
         )
+        return tail
+
+    def _is_wanted(self, tail: _Tail) -> bool:
+        return self._tails.get(tail.partition.descriptor.id, {}).get(tail.name) is tail
 
     def _read(self, number: int, index: int, offset: int) -> Iterator[tuple[int, int, Change]]:
         lower = change_log.position(number, index, offset) + b"\0"
@@ -156,22 +159,27 @@ class Senders:
         return sent
 
     def _send(self, tail: _Tail, batch: Batch) -> None:
-        link = self._link_to(tail.region)
-        if link is None:
-            self._failed(tail, batch.number, "no router of it is connected")
-            return
-        changes = [ShippedChange(change.key, change.record) for change in batch.changes]
-        message = ShipChanges(tail.partition.table.global_id, self._region, changes)
-        link.call(message, partial(self._answered, tail, batch.number), SHIP_SECONDS_MAX)
+        """Only a proven leader's: one that stood still for long could bring back what others have deleted since, and
+        have forgotten that they did."""
+        answered = partial(self._answered, tail, batch.number)
+
+        def proven(is_leader: bool) -> None:
+            if is_leader:
+                tail.reader.ship(batch.entries, answered)
+            else:
+                answered(LinkFailure(sent=False, reason="leads no longer"))
+
+        tail.partition.replica.confirm(proven)
 
     def _answered(self, tail: _Tail, number: int, answer: Any) -> None:
-        if self._tails.get(tail.partition.descriptor.id, {}).get(tail.region) is not tail:
+        if not self._is_wanted(tail):
             return  # led no longer, or no longer wanted
         if isinstance(answer, ShipAnswer):
             if tail.sender.failing:
                 self._log_state(logging.INFO, tail, "reached again")
             tail.sender.acknowledged(number, answer.lost)
             self._ship(tail, BATCHES_AN_ANSWER)
+            self._advance(tail)
         else:
             self._failed(tail, number, repr(answer))
 
@@ -181,15 +189,8 @@ class Senders:
         tail.sender.failed(number, self._now_ms())
 
     def _log_state(self, level: int, tail: _Tail, what: str) -> None:
-        _log.log(
-            level,
-            "a peer region %s",
-            what,
-            extra={"peer": tail.region, "partition": tail.partition.descriptor.id},
-        )
+        _log.log(level, "%s %s", tail.reader, what, extra={"partition": tail.partition.descriptor.id})
 
     def _advance(self, tail: _Tail) -> None:
-        replicated = tail.partition.machine.cursors.get(tail.region, 0)
-        cursor = tail.sender.next_cursor(replicated, self._now_ms())
-        if cursor is not None:
-            self._propose_cursor(tail.partition.descriptor.id, tail.region, cursor)
+        if self._is_wanted(tail):
+            tail.reader.advance(tail.sender)

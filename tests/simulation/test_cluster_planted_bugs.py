@@ -17,8 +17,8 @@ from kvorum.node.commands import encode
 from kvorum.node.control_group import ControlService
 from kvorum.node.partition import Partition
 from kvorum.node.replica import Replica
+from kvorum.replication.change_sender import ChangeSender
 from kvorum.replication.raft.core import Core, Ready
-from kvorum.replication.region.sender import RegionSender
 from kvorum.router.request import ReadRequest, WriteRequest
 from tests.kit.cluster_simulation import ClusterSimulation
 from tests.kit.simulation_history import Violation, check_fresh
@@ -53,10 +53,10 @@ def forgets_the_overlay(patch: pytest.MonkeyPatch) -> None:
 
 
 def gives_up_what_could_not_be_shipped(patch: pytest.MonkeyPatch) -> None:
-    def failed(sender: RegionSender, number: int, now_ms: int) -> None:
+    def failed(sender: ChangeSender, number: int, now_ms: int) -> None:
         sender.acknowledged(number, 0)
 
-    patch.setattr(RegionSender, "failed", failed)
+    patch.setattr(ChangeSender, "failed", failed)
 
 
 def merges_whatever_comes(patch: pytest.MonkeyPatch) -> None:

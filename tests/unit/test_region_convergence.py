@@ -3,7 +3,9 @@ however old a cursor, once a region is reachable again every region holds the sa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -13,14 +15,17 @@ from kvorum.control.messages import Refused, ShipAnswer, ShipChanges
 from kvorum.model import change as change_log
 from kvorum.model import record as records
 from kvorum.model.change import Change
+from kvorum.node.commands import AdvanceCursor
+from kvorum.node.followers import Followers
+from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.memory_store import MemoryStore
 from kvorum.node.partition import Partition
 from kvorum.node.sender import Senders
 from kvorum.node.store import Family
 from kvorum.replication import lww
+from kvorum.replication.change_sender import SenderSettings
 from kvorum.replication.clock import HybridClock
 from kvorum.replication.link import Link, Reply
-from kvorum.replication.region.sender import SenderSettings
 from tests.kit.links import Network, SimulatedLink, VirtualLoop, Weather
 
 KEYS = [number.to_bytes(8, "big") + b"key" for number in range(6)]
@@ -40,17 +45,27 @@ class Descriptor:
 class Table:
     global_id: str
     regions: tuple[str, ...]
+    indexes: tuple[()] = ()
 
 
 @dataclass
 class Replica:
     serving: bool = True
 
+    def confirm(self, done: Callable[[bool], None]) -> None:
+        done(self.serving)
+
+
+@dataclass
+class Cursors:
+    by_id: dict[int, int] = field(default_factory=dict[int, int])
+
 
 @dataclass
 class Machine:
     applied: int = 0
     cursors: dict[str, int] = field(default_factory=dict[str, int])
+    index_cursors: Cursors = field(default_factory=Cursors)
 
     @property
     def shown(self) -> int:
@@ -64,6 +79,7 @@ class ModelPartition:
 
     descriptor: Descriptor
     table: Table
+    propose: Callable[[AdvanceCursor], bool]
     machine: Machine = field(default_factory=Machine)
     replica: Replica = field(default_factory=Replica)
 
@@ -78,7 +94,9 @@ class Region:
         self.store = MemoryStore()
         self.links: dict[str, list[SimulatedLink]] = {}
         self.partitions = [
-            ModelPartition(Descriptor(number + 1), Table("table", tuple(world.names)))
+            ModelPartition(
+                Descriptor(number + 1), Table("table", tuple(world.names)), partial(self._propose, number)
+            )
             for number in range(PARTITIONS)
         ]
         self._world = world
@@ -150,14 +168,15 @@ class Region:
             self.senders.written(cast("Partition", partition))
 
     def _new_senders(self) -> Senders:
+        followers = Followers(
+            self.name, self.store, self._link_to, cast("IndexRoutes", None), self.now_ms, SETTINGS
+        )
         senders = Senders(
-            region=self.name,
             store=self.store,
-            link_to=self._link_to,
-            propose_cursor=self._propose_cursor,
+            readers_of=followers.of,
             now_ms=self.now_ms,
             random=self._world.random,
-            settings=SETTINGS,
+            call_soon=partial(self._world.loop.call_later, 0.0),
         )
         for partition in self.partitions:
             senders.follow(cast("Partition", partition))
@@ -167,16 +186,15 @@ class Region:
         connected = [link for link in self.links.get(region, ()) if link.connected]
         return self._world.random.choice(connected) if connected else None
 
-    def _propose_cursor(self, partition: int, region: str, index: int) -> None:
+    def _propose(self, number: int, command: AdvanceCursor) -> bool:
         if self._world.random.random() >= self._world.trouble:
-            self._world.loop.call_later(
-                self._world.random.uniform(0, 0.5), self._advance, partition, region, index
-            )
+            self._world.loop.call_later(self._world.random.uniform(0, 0.5), self._advance, number, command)
+        return True
 
-    def _advance(self, partition: int, region: str, index: int) -> None:
-        machine = self.partitions[partition - 1].machine
+    def _advance(self, number: int, command: AdvanceCursor) -> None:
+        machine = self.partitions[number].machine
         machine.applied += 1
-        machine.cursors[region] = max(machine.cursors.get(region, 0), index)
+        machine.cursors[command.region] = max(machine.cursors.get(command.region, 0), command.index)
 
     def _kick(self) -> None:
         self.senders.kick()

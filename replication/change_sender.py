@@ -1,8 +1,8 @@
-"""What one partition's leader sends to one peer region, and when: a state machine without I/O.
+"""What one partition's leader sends to one reader of its changes, and when: a state machine without I/O.
 
-It tails the partition's change log behind a replicated cursor. Only changes that were made in the own region
-are shipped: every region ships to every other (a full mesh), so what came from a peer is on its way from there.
-Delivery is at least once and in any order; that is enough, for the receiver keeps the newer of each pair.
+It tails the partition's change log behind a replicated cursor. What a change says to a reader, a peer region or a
+global index, is the reader's affair (`Translate`): keys and records. Delivery is at least once and in any order; that
+is enough, for the receiver keeps the newer of each pair.
 
 Several batches travel at a time. The cursor is the raft index up to which every batch is acknowledged, with
 nothing missing in between; after a failure, and at a new leader, sending goes on from there.
@@ -11,18 +11,21 @@ nothing missing in between; after a failure, and at a new leader, sending goes o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from msgspec import Struct
 
 from kvorum.model.change import Change
-from kvorum.model.record import region_of, stamp_of
+from kvorum.model.record import stamp_of
 from kvorum.replication.clock import milliseconds_of
 from kvorum.replication.lww import newer
 
 ReadChanges = Callable[[int, int], Iterator[tuple[int, int, Change]]]
-"""(index, offset) -> every applied change behind that place of the log, as (index, offset, change), in order."""
+"""(index, offset) -> every change behind that place of the log, as (index, offset, change), in order."""
+
+Translate = Callable[[Change], Iterable[tuple[bytes, bytes]]]
+"""What a change says to the reader: keys and records (model/record). Nothing: the change is none of its business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +45,40 @@ class SenderSettings:
 
 
 class Batch(Struct, frozen=True):
-    """Changes to ship; `acknowledged` or `failed` of its `number` is owed to the sender."""
+    """Keys and records to ship; `acknowledged` or `failed` of its `number` is owed to the sender."""
 
     number: int
-    changes: list[Change]
+    entries: list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
 class SenderCounts:
-    """`shipped`: changes acknowledged. `collapsed`: not sent, for a later one of the same key was. `lost`:
-    acknowledged, but the peer region has a newer write. `foreign`: passed over, they came from a peer."""
+    """`shipped`: entries acknowledged. `collapsed`: not sent, for a later one of the same key was. `lost`:
+    acknowledged, but the reader has a newer one. `passed_over`: changes that say nothing to the reader."""
 
     batches: int = 0
     shipped: int = 0
     collapsed: int = 0
     lost: int = 0
-    foreign: int = 0
+    passed_over: int = 0
     failures: int = 0
 
 
 @dataclass(slots=True)
 class _Flight:
     """A batch on its way. `through`: the whole entries that it and the batches before it cover. `place`: its
-    last change's. `since_ms`: when its oldest change was made."""
+    last change's. `since_ms`: when its oldest change was made. `entries`: how many."""
 
     number: int
     through: int
     place: tuple[int, int]
     since_ms: int
-    changes: int
+    entries: int
     settled: bool
 
 
-class RegionSender:
-    """`region`: the own one; `cursor`: the replicated cursor as the leader has it applied, perhaps behind.
+class ChangeSender:
+    """`cursor`: the replicated cursor as the leader has it applied, perhaps behind.
 
     Times are milliseconds of the host's clock; a clock that is set back delays nothing by more than
     `backoff_ms_max`. `random` draws from [0, 1).
@@ -83,16 +86,16 @@ class RegionSender:
 
     def __init__(
         self,
-        region: bytes,
         cursor: int,
         read: ReadChanges,
+        translate: Translate,
         random: Callable[[], float],
         settings: SenderSettings,
     ) -> None:
         self.counts = SenderCounts()
         self.cursor = cursor
-        self._region = region
         self._read = read
+        self._translate = translate
         self._random = random
         self._settings = settings
         self._window: deque[_Flight] = deque()
@@ -110,20 +113,20 @@ class RegionSender:
     # ---- what to do ----
 
     def next_batch(self, applied: int, now_ms: int) -> Batch | None:
-        """The next changes to ship, None when there are none or it is not the time. `applied`: the raft index
-        that the log can be read up to. Reads only when there is something new."""
+        """The next entries to ship, None when there are none or it is not the time. `applied`: the raft index that
+        may be read up to. Reads only when there is something new."""
         # After a failure one batch goes ahead to find out.
         room = self._settings.window if not self._failures else 1
         if len(self._window) >= room or self._is_pausing(now_ms):
             return None
         if not self._more and (applied <= self._scanned or self._is_lingering(now_ms)):
             return None
-        changes = self._read_batch(applied)
-        if not changes:
+        entries = self._read_batch(applied)
+        if not entries:
             return None
         self._sent_ms = now_ms
         self.counts.batches += 1
-        return Batch(self._number, changes)
+        return Batch(self._number, entries)
 
     def next_cursor(self, replicated: int, now_ms: int) -> int | None:
         """The cursor to propose, when it is ahead of the `replicated` one and none was proposed just now. What
@@ -136,12 +139,12 @@ class RegionSender:
     # ---- what became of it ----
 
     def acknowledged(self, number: int, lost: int) -> None:
-        """The peer region holds batch `number`, `lost` of it as newer writes. Late answers are ignored."""
+        """The reader holds batch `number`, `lost` of it as newer writes. Late answers are ignored."""
         flight = next((flight for flight in self._window if flight.number == number), None)
         if flight is None or flight.settled:
             return
         flight.settled = True
-        self.counts.shipped += flight.changes
+        self.counts.shipped += flight.entries
         self.counts.lost += lost
         self._failures = 0
         self._settle()
@@ -174,47 +177,53 @@ class RegionSender:
         """The last answer was a failure."""
         return self._failures > 0
 
+    def has_reached(self, index: int) -> bool:
+        """Whether every change up to raft index `index` is acknowledged, or says nothing to the reader."""
+        return self.cursor >= index or (not self._more and not self._window and self._scanned >= index)
+
     def lag_ms(self, now_ms: int) -> int:
-        """Age of the oldest own change that is known here and not acknowledged; 0 when there is none."""
+        """Age of the oldest change that is known here and not acknowledged; 0 when there is none."""
         since_ms = self._oldest_ms()
         return max(0, now_ms - since_ms) if since_ms else 0
 
     # ---- inside ----
 
-    def _read_batch(self, applied: int) -> list[Change]:
-        """One batch behind the last one, into the window. Empty when only foreign changes or none were read.
+    def _read_batch(self, applied: int) -> list[tuple[bytes, bytes]]:
+        """One batch behind the last one, into the window. Empty when nothing was read that concerns the reader.
 
-        Of several changes of one key only the latest goes. That is safe because a merge takes a maximum:
+        Of several records of one key only the latest goes. That is safe because a merge takes a maximum:
         merging the latest leaves what merging all of them in any order would, and the batch is acknowledged
         as a whole, so nobody ever counts on one that was left out.
         """
         settings = self._settings
-        chosen: dict[bytes, Change] = {}
+        chosen: dict[bytes, bytes] = {}
         room = settings.batch_bytes
         scanned = since_ms = 0
         index, offset = self._place
         complete = True  # whether all of the last entry's changes were read
         self._more = False
         for index_next, offset_next, change in self._read(*self._place):
+            if index_next > applied:
+                break  # the store is ahead of the disk: this may yet be lost, and must not be elsewhere then
             if len(chosen) >= settings.batch_changes or room <= 0 or scanned >= settings.scanned_max:
                 complete = index_next != index
                 self._more = True
                 break
             index, offset = index_next, offset_next
             scanned += 1
-            record = change.record
-            if region_of(record) != self._region:
-                self.counts.foreign += 1
-                continue
-            since_ms = since_ms or milliseconds_of(stamp_of(record))
-            earlier = chosen.get(change.key)
-            if earlier is not None:
-                self.counts.collapsed += 1
-                if newer(earlier.record, record):
-                    continue
-                room += len(earlier.key) + len(earlier.record)
-            room -= len(change.key) + len(record)
-            chosen[change.key] = change
+            passed_over = True
+            for key, record in self._translate(change):
+                passed_over = False
+                since_ms = since_ms or milliseconds_of(stamp_of(record))
+                earlier = chosen.get(key)
+                if earlier is not None:
+                    self.counts.collapsed += 1
+                    if newer(earlier, record):
+                        continue
+                    room += len(key) + len(earlier)
+                room -= len(key) + len(record)
+                chosen[key] = record
+            self.counts.passed_over += passed_over
         if not self._more:
             self._scanned = applied
         if scanned:
@@ -225,7 +234,7 @@ class RegionSender:
                 _Flight(self._number, through, self._place, since_ms, len(chosen), settled=not chosen)
             )
             self._settle()
-        return list(chosen.values())
+        return list(chosen.items())
 
     def _settle(self) -> None:
         """Let go of what is acknowledged without a gap."""

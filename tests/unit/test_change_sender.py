@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kvorum.model import record
 from kvorum.model.change import Change
 from kvorum.replication.clock import stamp_at
-from kvorum.replication.region.sender import RegionSender, SenderSettings
+from kvorum.replication.change_sender import ChangeSender, SenderSettings
 
 NOW = 1_000_000
 SMALL = SenderSettings(batch_changes=3, batch_bytes=10_000, scanned_max=5, window=2, linger_ms=0)
@@ -39,13 +39,17 @@ class Log:
         return iter([change for change in self.changes if change[:2] > (index, offset)])
 
 
-def _sender(log: Log, cursor: int = 0, settings: SenderSettings = SMALL) -> RegionSender:
-    return RegionSender(b"eu", cursor, log.read, lambda: 0.0, settings)
+def _own(change: Change) -> list[tuple[bytes, bytes]]:
+    return [(change.key, change.record)] if record.region_of(change.record) == b"eu" else []
 
 
-def _keys(sender: RegionSender, log: Log, now_ms: int = NOW) -> str | None:
+def _sender(log: Log, cursor: int = 0, settings: SenderSettings = SMALL) -> ChangeSender:
+    return ChangeSender(cursor, log.read, _own, lambda: 0.0, settings)
+
+
+def _keys(sender: ChangeSender, log: Log, now_ms: int = NOW) -> str | None:
     batch = sender.next_batch(log.applied, now_ms)
-    return None if batch is None else " ".join(change.key.decode() for change in batch.changes)
+    return None if batch is None else " ".join(key.decode() for key, _ in batch.entries)
 
 
 def test_batches_go_ahead_and_the_cursor_waits_for_the_gap() -> None:
@@ -79,7 +83,7 @@ def test_changes_of_peers_are_passed_over_but_move_the_cursor() -> None:
     assert sender.cursor == 2
     sender.acknowledged(2, 0)
     assert sender.cursor == 4
-    assert sender.counts.foreign == 4
+    assert sender.counts.passed_over == 4
 
 
 def test_an_entry_is_not_passed_before_all_its_changes_are() -> None:
@@ -102,7 +106,7 @@ def test_only_the_latest_change_of_a_key_goes() -> None:
     sender = _sender(log)
     batch = sender.next_batch(log.applied, NOW)
     assert batch is not None
-    assert {change.key: record.stamp_of(change.record) for change in batch.changes} == {
+    assert {key: record.stamp_of(made) for key, made in batch.entries} == {
         b"a": stamp_at(NOW) + 500,
         b"b": stamp_at(NOW) + 300,
     }
@@ -150,7 +154,7 @@ def test_pauses_double_up_to_a_bound_and_a_clock_set_back_does_not_prolong_them(
         batch = sender.next_batch(log.applied, now)
         assert batch is not None
         sender.failed(batch.number, now)
-        pause = next(ms for ms in range(3_000) if sender.next_batch(0, now + ms) is not None)
+        pause = next(ms for ms in range(3_000) if sender.next_batch(log.applied, now + ms))
         sender.failed(batch.number + 1, now)
         pauses.append(pause)
         now += 10_000
@@ -245,7 +249,7 @@ def test_whatever_is_answered_the_cursor_never_passes_a_change_that_was_not_ackn
         now += 3_000
         batch = sender.next_batch(log.applied, now)
         if batch is not None:
-            travelling[batch.number] = {c.key: record.stamp_of(c.record) for c in batch.changes}
+            travelling[batch.number] = {key: record.stamp_of(made) for key, made in batch.entries}
         elif not travelling and not sender.more:
             break
         if travelling and (batch is None or data.draw(st.booleans())):

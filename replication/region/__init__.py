@@ -1,1 +1,0 @@
-"""Shipping a partition's changes to peer regions, and merging what they ship."""
