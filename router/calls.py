@@ -16,7 +16,7 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import PageAnswer, Proposed, RecordAnswer, StatisticsAnswer, WriteAnswer
 from kvorum.control.state import Command, Partition
 from kvorum.model.requests import Write
-from kvorum.model.table import Table
+from kvorum.model.table import Index, Table
 
 Body = dict[str, Any]
 """The request as orjson read it: a JSON object, not yet validated."""
@@ -83,10 +83,14 @@ class Cluster(Protocol):
         items_max: int,
         bytes_max: int,
         strong: bool,
-    ) -> PageAnswer: ...
+        index: int = 0,
+        fetch: bool = False,
+    ) -> PageAnswer:
+        """Of a table's partition, or of a global index's. `index`, `fetch`: as in ReadRange."""
+        ...
 
-    async def statistics(self, table: Table) -> StatisticsAnswer:
-        """Live item count and size: the sum over the table's partitions."""
+    async def statistics(self, table: Table, index: Index | None = None) -> StatisticsAnswer:
+        """Live item count and size of the table, or of one of its indexes: the sum over the partitions."""
         ...
 
     async def propose(self, command: Command) -> Proposed:

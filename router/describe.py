@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from kvorum.model import throughput
-from kvorum.model.table import Table, TableStatus
+from kvorum.model.index_definitions import (
+    Specification,
+    global_specifications,
+    index_of,
+    local_specifications,
+    same_index,
+)
+from kvorum.model.table import Index, IndexStatus, Table, TableStatus
 
 Description = dict[str, Any]
 
+
+class Count(NamedTuple):
+    """Of a table or an index, as it is now; `size` in bytes."""
+
+    items: int = 0
+    size: int = 0
+
+
+_NOTHING = Count()
 _ECHOED = (
-    "AttributeDefinitions",
     "KeySchema",
     "OnDemandThroughput",
 )
@@ -26,19 +42,21 @@ def describe(
     region: str,
     account: str,
     now_ms: int,
-    items: int = 0,
-    size: int = 0,
+    counts: Mapping[int, Count],
     status: TableStatus | None = None,
 ) -> Description:
-    """`items` and `size` (bytes) are the table's live statistics; `status` overrides the descriptor's, for
-    answers that tell what has just begun (CREATING, UPDATING, DELETING)."""
+    """`counts`: by number of the table and of its indexes, nothing where there is none. `status` overrides the
+    descriptor's, for answers that tell what has just begun (CREATING, UPDATING, DELETING)."""
     definition = table.definition
+    arn = table_arn(region, account, table.name)
+    items, size = counts.get(table.id, _NOTHING)
     description: Description = {
         "TableName": table.name,
-        "TableArn": table_arn(region, account, table.name),
+        "TableArn": arn,
         "TableId": table.uuid,
-        "TableStatus": (table.status if status is None else status).name,
+        "TableStatus": (_status(table) if status is None else status).name,
         "CreationDateTime": table.created_ms / 1000,
+        "AttributeDefinitions": _attributes(table),
         "ItemCount": items,
         "TableSizeBytes": size,
         "ProvisionedThroughput": {
@@ -51,6 +69,12 @@ def describe(
     for member in _ECHOED:
         if member in definition:
             description[member] = definition[member]
+    local = _local_indexes(table, arn, counts)
+    if local:
+        description["LocalSecondaryIndexes"] = local
+    everywhere = _global_indexes(table, arn, counts, now_ms)
+    if everywhere:
+        description["GlobalSecondaryIndexes"] = everywhere
     stream = definition.get("StreamSpecification")
     if stream is not None and stream.get("StreamEnabled"):
         description["StreamSpecification"] = stream
@@ -63,6 +87,85 @@ def describe(
     if encryption is not None and encryption.get("Enabled"):
         description["SSEDescription"] = _encryption(encryption, region, account)
     return description
+
+
+def _status(table: Table) -> TableStatus:
+    """A table is UPDATING while the resources of an index are being allocated or given back."""
+    if table.status is not TableStatus.ACTIVE:
+        return table.status
+    unsettled = any(
+        index.status is IndexStatus.DELETING
+        or (index.status is IndexStatus.CREATING and not index.backfilling)
+        for index in table.indexes
+    )
+    return TableStatus.UPDATING if unsettled else TableStatus.ACTIVE
+
+
+def _attributes(table: Table) -> list[Description]:
+    """The key attributes of the table and of the indexes that it has now: in the order in which CreateTable defined
+    them, then those of later indexes."""
+    keys = [table.keys.hash] if table.keys.range is None else [table.keys.hash, table.keys.range]
+    for index in table.indexes:
+        keys += [*index.keys.hash, *index.keys.range]
+    kinds = {part.name: part.kind for part in keys}
+    given = [each["AttributeName"] for each in table.definition.get("AttributeDefinitions", ())]
+    names = dict.fromkeys([*(name for name in given if name in kinds), *kinds])
+    return [{"AttributeName": name, "AttributeType": kinds[name]} for name in names]
+
+
+def _local_indexes(table: Table, arn: str, counts: Mapping[int, Count]) -> list[Description]:
+    numbers = {index.name: index.id for index in table.indexes if index.local}
+    described: list[Description] = []
+    for specification in local_specifications(table.definition):
+        name = specification["IndexName"]
+        described.append(_index(specification, arn, counts.get(numbers.get(name, 0), _NOTHING)))
+    return described
+
+
+def _global_indexes(table: Table, arn: str, counts: Mapping[int, Count], now_ms: int) -> list[Description]:
+    specifications = global_specifications(table.definition)
+    described: list[Description] = []
+    for index in table.indexes:
+        if index.local:
+            continue
+        specification = specifications.get(index.name)
+        if specification is None or not same_index(index_of(specification), index):
+            specification = _last_known(index)
+        description = _index(specification, arn, counts.get(index.id, _NOTHING))
+        definition = throughput.of_index(specification, table.definition)
+        description["IndexStatus"] = index.status.name
+        if index.status is IndexStatus.CREATING:
+            description["Backfilling"] = index.backfilling
+        description["ProvisionedThroughput"] = {
+            **throughput.history(definition, now_ms),
+            **throughput.provisioned(definition),
+        }
+        if "OnDemandThroughput" in definition:
+            description["OnDemandThroughput"] = definition["OnDemandThroughput"]
+        description["WarmThroughput"] = {**throughput.warm(definition), "Status": "ACTIVE"}
+        described.append(description)
+    return described
+
+
+def _index(specification: Specification, arn: str, count: Count) -> Description:
+    return {
+        "IndexName": specification["IndexName"],
+        "IndexArn": f"{arn}/index/{specification['IndexName']}",
+        "KeySchema": specification["KeySchema"],
+        "Projection": specification["Projection"],
+        "IndexSizeBytes": count.size,
+        "ItemCount": count.items,
+    }
+
+
+def _last_known(index: Index) -> Specification:
+    """Of an index that is being deleted the definition says nothing any more."""
+    projection: Description = {"ProjectionType": index.projection.name}
+    if index.included:
+        projection["NonKeyAttributes"] = list(index.included)
+    hashes = [{"AttributeName": part.name, "KeyType": "HASH"} for part in index.keys.hash]
+    ranges = [{"AttributeName": part.name, "KeyType": "RANGE"} for part in index.keys.range]
+    return {"IndexName": index.name, "KeySchema": hashes + ranges, "Projection": projection}
 
 
 def _billing(table: Table) -> Description | None:

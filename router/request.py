@@ -223,15 +223,16 @@ class RangeRequest(PartitionRequest):
 
 
 class StatisticsRequest(PartitionRequest):
-    __slots__ = ()
+    __slots__ = ("_index",)
 
     answer_type = StatisticsAnswer
 
-    def __init__(self, placement: Dispatcher, done: Done, chosen: Partition) -> None:
+    def __init__(self, placement: Dispatcher, done: Done, chosen: Partition, index: int = 0) -> None:
         super().__init__(placement, done, chosen, spread=False)
+        self._index = index
 
     def message(self, partition: Partition) -> ReadStatistics:
-        return ReadStatistics(partition.id, partition.epoch)
+        return ReadStatistics(partition.id, partition.epoch, self._index)
 
 
 class MergeRequest(PartitionRequest):

@@ -57,6 +57,8 @@ def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> byte
         counts={},
         status=status,
     )
+    if status is TableStatus.DELETING:
+        description.pop("GlobalSecondaryIndexes", None)
     for index in description.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = status.name
     return orjson.dumps({"TableDescription": description})

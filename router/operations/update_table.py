@@ -47,6 +47,7 @@ _CHANGES = (
     "OnDemandThroughput",
     index_updates.MEMBER,
 )
+_INDEXES = "GlobalSecondaryIndexes"
 _THROUGHPUT = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
 _UPDATING = (
     *("BillingMode", "ProvisionedThroughput", "StreamSpecification", "TableClass"),
@@ -97,8 +98,17 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         table = existing_table(table.name, cluster, REQUEST.operation)
     after = await live_description(table, cluster)
     shown = _begun(changes, before, after, asked_ms)
-    indexes.show_begun(shown, before)
+    described = indexes.begun(
+        before.get(_INDEXES, []), after.get(_INDEXES, []), switched=_mode(before) != _mode(after)
+    )
+    if described:
+        shown[_INDEXES] = described
     return orjson.dumps({"TableDescription": shown})
+
+
+def _mode(description: Description) -> str:
+    mode: str = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    return mode
 
 
 def _check_together(changes: dict[str, Any]) -> None:

@@ -1,0 +1,165 @@
+"""UpdateTable's GlobalSecondaryIndexUpdates: indexes that begin, that end, and what the others may consume.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kvorum.model import definitions, errors, throughput
+from kvorum.model.index_definitions import (
+    Specification,
+    global_member,
+    global_specifications,
+    key_names,
+    kinds_of,
+    local_specifications,
+)
+from kvorum.model.limits import CAPACITY_UNITS_MAX
+from kvorum.model.table import IndexStatus, KeyPart, Table, TableStatus
+from kvorum.router.calls import Body
+from kvorum.router.describe import Description
+from kvorum.router.operations.table_settings import INVALID
+
+MEMBER = "GlobalSecondaryIndexUpdates"
+
+_ACTIONS = ("Update", "Create", "Delete")
+_THROUGHPUTS = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexUpdates:
+    """By index name, in the request's order."""
+
+    updated: Mapping[str, Specification]
+    created: Mapping[str, Specification]
+    deleted: Mapping[str, Specification]
+
+    def settings(self, table: Table, body: Body, update_uuid: str, now_ms: int) -> dict[str, Any]:
+        """What becomes of the definition's members for global indexes, as control.state.UpdateTable has them; also
+        where only the table's billing mode changes. Raises what AWS says: for what can be decided here, the rest is
+        refused by the control group."""
+        self._check_units()
+        if len(self.created) + len(self.deleted) > 1:
+            raise errors.one_online_index()
+        definition = table.definition
+        specifications = global_specifications(definition)
+        mode = body.get("BillingMode") or definition.get("BillingMode", "PROVISIONED")
+        switched = (
+            {} if (mode == "PAY_PER_REQUEST") == throughput.on_demand(definition) else {"BillingMode": mode}
+        )
+        settings: dict[str, Any] = {}
+        for name, action in self.created.items():
+            settings[global_member(name)] = _created(table, body, action, mode, update_uuid)
+        for name in self.deleted:
+            settings[global_member(name)] = None
+        if any(name not in specifications for name in (*self.updated, *self.deleted)):
+            raise errors.resource_not_found()
+        kept = {name: each for name, each in specifications.items() if name not in self.deleted}
+        if switched and mode == "PROVISIONED":
+            throughput.check_switch(kept, self.updated)
+        for name in kept if switched else self.updated:
+            request = {**self.updated.get(name, {}), **switched}
+            changed = throughput.change_index(
+                specifications[name], definition, table.created_ms, request, now_ms
+            )
+            if changed != specifications[name]:
+                settings[global_member(name)] = changed
+        return settings
+
+    def begun(
+        self, before: list[Description], after: list[Description], *, switched: bool
+    ) -> list[Description]:
+        """The descriptions of the indexes when AWS has only begun. `before`, `after`: what they were and are;
+        `switched`: the table's billing mode has changed as well, and with it all of them."""
+        earlier = {index["IndexName"]: index for index in before}
+        shown: dict[str, Description] = {index["IndexName"]: index for index in after}
+        for name in (shown.keys() & earlier.keys()) if switched else self.updated:
+            shown[name] = {**shown[name], "IndexStatus": TableStatus.UPDATING.name}
+            if not switched:
+                shown[name]["ProvisionedThroughput"] = earlier[name]["ProvisionedThroughput"]
+        for name in self.created:
+            shown[name] = {**shown[name], "IndexStatus": IndexStatus.CREATING.name, "Backfilling": False}
+        for name in self.deleted:
+            shown[name] = {**earlier[name], "IndexStatus": IndexStatus.DELETING.name}
+        return list(shown.values())
+
+    def _check_units(self) -> None:
+        for action in self.updated.values():
+            units = action.get("ProvisionedThroughput", {})
+            if any(value > CAPACITY_UNITS_MAX for value in units.values()):
+                raise errors.validation(
+                    "This operation cannot be performed with given input values. Please contact DynamoDB service "
+                    "team for more info: Action Blocked: IndexUpdate"
+                )
+
+
+def read(changes: Body) -> IndexUpdates:
+    """The request's updates, each of which is one action on one index. Raises ValidationException."""
+    actions: dict[str, dict[str, Specification]] = {action: {} for action in _ACTIONS}
+    names: set[str] = set()
+    for update in changes.get(MEMBER, ()):
+        given = [action for action in _ACTIONS if update.get(action) is not None]
+        if not given:
+            raise errors.validation(
+                f"{INVALID}One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+                "GlobalSecondaryIndexUpdate.Delete must not be null"
+            )
+        if len(given) > 1:
+            raise errors.validation(
+                f"{INVALID}Only one of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+                "GlobalSecondaryIndexUpdate.Delete may be specified"
+            )
+        action = update[given[0]]
+        name = action["IndexName"]
+        if name in names:
+            raise errors.validation(
+                f"{INVALID}Only one global secondary index update per index is allowed simultaneously. "
+                f"Index: {name}"
+            )
+        names.add(name)
+        if given[0] == "Update" and not any(action.get(member) for member in _THROUGHPUTS):
+            raise errors.validation(
+                f"{INVALID}ProvisionedThroughput, OnDemandThroughput or WarmThroughput must be specified for index: "
+                f"{name}"
+            )
+        actions[given[0]][name] = action
+    return IndexUpdates(actions["Update"], actions["Create"], actions["Delete"])
+
+
+def _created(table: Table, body: Body, action: Specification, mode: str, update_uuid: str) -> Specification:
+    known = _known_kinds(table)
+    kinds = {**known, **kinds_of(body.get("AttributeDefinitions", ()))}
+    definitions.check_global_index(action, kinds, on_demand=mode == "PAY_PER_REQUEST")
+    names = key_names(action["KeySchema"])
+    for name in names:
+        if known.get(name, kinds[name]) != kinds[name]:
+            raise errors.validation(
+                "Attributes cannot be redefined. Please check that your attribute has the same type as previously "
+                f"defined. Existing schema: {_schema(table, known)} New schema: {_schema(table, kinds)}"
+            )
+    others = [*local_specifications(table.definition), *global_specifications(table.definition).values()]
+    definitions.check_projected([*others, action])
+    own = [{"AttributeName": name, "AttributeType": kinds[name]} for name in dict.fromkeys(names)]
+    return {**action, "AttributeDefinitions": own, "Uuid": update_uuid}
+
+
+def _known_kinds(table: Table) -> dict[str, str]:
+    """Of every attribute that is a key attribute of the table or of one of its indexes."""
+    kinds = {part.name: part.kind for part in _table_parts(table)}
+    for index in table.indexes:
+        kinds.update({part.name: part.kind for part in (*index.keys.hash, *index.keys.range)})
+    return kinds
+
+
+def _table_parts(table: Table) -> list[KeyPart]:
+    return [table.keys.hash] if table.keys.range is None else [table.keys.hash, table.keys.range]
+
+
+def _schema(table: Table, kinds: Mapping[str, str]) -> str:
+    roles = zip(_table_parts(table), ("HASH", "RANGE"), strict=False)
+    elements = [f"SchemaElement: key{{{part.name}:{kinds[part.name]}:{role}}}" for part, role in roles]
+    return f"Schema:[{', '.join(elements)}]"
