@@ -123,9 +123,25 @@ _ONE_OF = (
         ({"One": [{**put("a"), **delete("b")}]}, _ONE_OF),
         ({"One": [put("a")], "Absent": [put("a")]}, _NOT_FOUND),
         ({"Two": [delete("a")]}, _NO_MATCH),
+        ({"Two": [put("a")]}, _NO_MATCH),
+        ({"One": [{"PutRequest": {"Item": {"pk": {"N": "1"}}}}]}, _NO_MATCH),
         (
-            {"Two": [put("a")]},
-            "ValidationException: One or more parameter values were invalid: Missing the key sk in the item",
+            {"One": [put("")]},
+            (
+                "ValidationException: One or more parameter values are not valid. "
+                "The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"
+            ),
+        ),
+        (
+            {"One": [put("a", x={"SS": ["b", "a", "b"]})]},
+            (
+                "ValidationException: One or more parameter values were invalid: "
+                "Input collection [b, a, b] contains duplicates."
+            ),
+        ),
+        (
+            {"One": [delete("a"), {"DeleteRequest": {"Key": {"pk": {"NS": ["2", "1", "2"]}}}}]},
+            "ValidationException: Input collection contains duplicates",
         ),
         (
             {"One": [put("a", x={"S": "x" * 409_600})]},
@@ -262,3 +278,21 @@ _REQUIRED = (
 )
 def test_a_batch_of_reads_is_refused_whole(cluster: FakeCluster, requests: Any, error: str) -> None:
     assert cluster.error("BatchGetItem", RequestItems=requests) == error
+
+
+def test_no_two_tables_of_a_batch_are_projected_in_unlike_ways(cluster: FakeCluster) -> None:
+    requests = {
+        "One": {"Keys": [item("a")], "ProjectionExpression": "pk"},
+        "Two": {"Keys": [item("a")], "AttributesToGet": ["pk"]},
+    }
+    assert cluster.error("BatchGetItem", RequestItems=requests) == (
+        "ValidationException: Can not use both expression and non-expression parameters in the same request: "
+        "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+    )
+
+
+def test_a_batchs_projections_are_read_before_its_keys(cluster: FakeCluster) -> None:
+    requests = {"One": {"Keys": [item("a"), item("a")], "ProjectionExpression": ""}}
+    assert cluster.error("BatchGetItem", RequestItems=requests) == (
+        "ValidationException: Invalid ProjectionExpression: The expression can not be empty;"
+    )
