@@ -16,7 +16,7 @@ from kvorum.model.faults import in_older_words
 from kvorum.model.index_checks import check_item
 from kvorum.model.limits import BATCH_WRITE_REQUESTS_MAX, ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Item, Put, Write
-from kvorum.model.table import Table
+from kvorum.model.table import KeySchema, Table
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
@@ -84,10 +84,16 @@ def _read_request(text: str, asked: dict[str, Any]) -> _Request:
 def _write(table: Table, request: _Request, *, measure: bool) -> Write:
     if request.size is None:
         return Delete(keys.encode_key(table.keys, request.attributes), measure=measure)
-    key = keys.encode_item_key(table.keys, request.attributes)
+    key = keys.encode_key(table.keys, _key_in(request.attributes, table.keys))
     if table.indexes:
         check_item(table, request.attributes)
     return Put(key, values.dumps(request.attributes), request.size, measure=measure)
+
+
+def _key_in(item: Item, schema: KeySchema) -> Item:
+    """What the item has of a key. AWS says of an item without a proper one what it says of a Key, unlike PutItem."""
+    parts = (schema.hash, schema.range)
+    return {part.name: item[part.name] for part in parts if part is not None and part.name in item}
 
 
 def _render(
