@@ -28,6 +28,7 @@ from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.limits import REQUEST_BYTES_MAX
 from kvorum.router.answers import JSON, PLAIN_JSON, ResponseWriter, error_body
+from kvorum.router.reached_at import ASKING, REACHED_AT
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +108,9 @@ class HttpDoor:
         self.limits = limits or HttpLimits()
         self.writer = ResponseWriter(entropy, now)
         self.targets = {(_TARGET_PREFIX + operation).encode(): operation for operation in service.operations}
+        self.usual_targets = {
+            target: operation for target, operation in self.targets.items() if operation not in ASKING
+        }
         healthy = PageAnswer(200, b"text/plain", f"healthy: dynamodb.{region}.amazonaws.com ".encode())
         self.pages: dict[bytes, Page] = {b"/": lambda: healthy, b"/ping": lambda: healthy, **pages}
         self.stopping = False
@@ -269,6 +273,7 @@ class _Connection(asyncio.Protocol):
         self._door = door
         self._service = door.service
         self._targets = door.targets
+        self._usual_targets = door.usual_targets
         self.writer = door.writer
         self._pipelined_max = door.limits.pipelined_max
         self._body_bytes_max = door.limits.body_bytes_max
@@ -371,7 +376,7 @@ class _Connection(asyncio.Protocol):
             and parser.get_method() == b"POST"
             and parser.should_keep_alive()
         ):
-            self._operation = self._targets.get(headers.get(b"x-amz-target", b""))
+            self._operation = self._usual_targets.get(headers.get(b"x-amz-target", b""))
             if self._operation is not None:
                 return
         self._operation = None
@@ -419,6 +424,14 @@ class _Connection(asyncio.Protocol):
             self._held.append((exchange, operation, body))
             self._stop_reading()
             return
+        if head is None:
+            self._service.execute(operation, body, exchange.respond)
+        else:
+            self._execute(exchange, operation, body)
+
+    def _execute(self, exchange: _Exchange, operation: str, body: bytes) -> None:
+        if exchange.head is not None and operation in ASKING:
+            REACHED_AT.set(exchange.head.headers.get(b"host", b"").decode("latin-1"))
         self._service.execute(operation, body, exchange.respond)
 
     # ---- requests that are in some way unusual -------------------------------------------------------
@@ -558,7 +571,7 @@ class _Connection(asyncio.Protocol):
         held = self._held
         while held and not self._paused and len(self._exchanges) - len(held) < self._pipelined_max:
             exchange, operation, body = held.popleft()
-            self._service.execute(operation, body, exchange.respond)
+            self._execute(exchange, operation, body)
         self._releasing = False
         if not held and not self._paused and not self._reading:
             self._reading = True

@@ -1,5 +1,5 @@
-"""DescribeEndpoints: AWS's name for the region's endpoint. SDKs that were given an endpoint do not ask, and stay
-with what they were given.
+"""DescribeEndpoints: the address under which the client already reaches its region, so that an SDK which discovers
+endpoints stays here.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeEndpoints.html
 """
@@ -10,6 +10,7 @@ import orjson
 
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
+from kvorum.router.reached_at import REACHED_AT
 
 REQUEST = service_model.request("DescribeEndpoints")
 
@@ -17,9 +18,10 @@ CACHE_MINUTES = 1_440
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
+    """A client that did not say where it found us is told AWS's own name for the region."""
     REQUEST.read(body)
     endpoint = {
-        "Address": f"dynamodb.{cluster.region}.amazonaws.com",
+        "Address": REACHED_AT.get() or f"dynamodb.{cluster.region}.amazonaws.com",
         "CachePeriodInMinutes": CACHE_MINUTES,
     }
     return orjson.dumps({"Endpoints": [endpoint]})

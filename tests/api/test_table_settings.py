@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.boto import Client, Tables, keys_of, refused
+from tests.kit.endpoints import Endpoint
 
 DEADLINE_SECONDS = 300.0
 POLL_SECONDS = 0.05
@@ -173,9 +174,12 @@ def test_tags_are_refused_in_awss_words(client: Client, table: str) -> None:
     assert message.endswith(f"{arn}-absent not found")
 
 
-def test_limits_and_endpoints(client: Client) -> None:
+def test_limits_and_endpoints(client: Client, endpoint: Endpoint) -> None:
     limits = client.describe_limits()
     assert limits["AccountMaxReadCapacityUnits"] >= limits["TableMaxReadCapacityUnits"] >= 40_000
-    (endpoint,) = client.describe_endpoints()["Endpoints"]
-    assert endpoint["Address"].startswith("dynamodb.")
-    assert endpoint["CachePeriodInMinutes"] > 0
+    (described,) = client.describe_endpoints()["Endpoints"]
+    if endpoint.is_aws:
+        assert described["Address"].startswith("dynamodb.")
+    else:
+        assert endpoint.url.endswith(f"//{described['Address']}")
+    assert described["CachePeriodInMinutes"] > 0

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvorum.router.http import HttpDoor, HttpLimits, PageAnswer, Respond
+from kvorum.router.reached_at import REACHED_AT
 
 SECONDS_MAX = 10.0
 
@@ -39,7 +40,7 @@ class Reply(NamedTuple):
 class ScriptedService:
     """Answers at once with what it was asked; `Query` is answered when the test says so."""
 
-    operations = frozenset({"GetItem", "PutItem", "Query", "Broken"})
+    operations = frozenset({"GetItem", "PutItem", "Query", "Broken", "DescribeEndpoints"})
 
     def __init__(self) -> None:
         self.executed: list[tuple[str, bytes]] = []
@@ -301,6 +302,14 @@ def test_a_response_carries_the_headers_of_aws() -> None:
     assert reply.headers["x-amz-crc32"] == str(zlib.crc32(reply.body))
     assert reply.headers["date"] == "Thu, 09 Oct 2025 08:53:20 GMT"
     assert re.fullmatch("[0-9A-V]{52}", reply.headers["x-amzn-requestid"])
+
+
+def test_an_operation_may_know_under_which_address_it_was_asked() -> None:
+    service = ScriptedService()
+    service.answer = lambda operation, raw: REACHED_AT.get().encode()
+    wire = b"".join(request("DescribeEndpoints", Host=host) for host in ("one:8000", "two.example"))
+    replies = answer_to(wire, door=make_door(service))
+    assert [reply.body for reply in replies] == [b"one:8000", b"two.example"]
 
 
 def test_request_ids_differ() -> None:
