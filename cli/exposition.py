@@ -11,6 +11,7 @@ from kvorum.router.router import Router
 
 _NODE_BY_PARTITION = ("partition",)
 _BY_PEER = ("peer",)
+_BY_INDEX = ("table", "index")
 
 
 def expose_node(scope: Scope, host: NodeHost, store: Store) -> None:
@@ -20,11 +21,20 @@ def expose_node(scope: Scope, host: NodeHost, store: Store) -> None:
         for group, replica in host.node.engine.replicas.items():
             yield (str(group),), float(getattr(replica.core, field))
 
-    def lags() -> Iterable[Sample]:
-        slowest: dict[str, int] = {}
+    def lags(*, of_indexes: bool) -> Iterable[Sample]:
+        slowest: dict[tuple[str, ...], int] = {}
         for report in host.node.senders.reports():
-            slowest[report.region] = max(slowest.get(report.region, 0), report.lag_ms)
-        return [((region,), lag_ms / 1000) for region, lag_ms in slowest.items()]
+            if of_indexes is bool(report.index):
+                labels = (report.table, report.index) if of_indexes else (report.region,)
+                slowest[labels] = max(slowest.get(labels, 0), report.lag_ms)
+        return [(labels, lag_ms / 1000) for labels, lag_ms in slowest.items()]
+
+    def entered() -> Iterable[Sample]:
+        for index_id, count in host.node.routes.entered.items():
+            known = host.node.directory.indexes_by_id.get(index_id)
+            if known is not None:
+                table, index = known
+                yield (table.name, index.name), float(count)
 
     def lost_merges() -> Iterable[Sample]:
         yield (), float(sum(partition.lost_merges for partition in host.node.partitions.values()))
@@ -64,8 +74,20 @@ def expose_node(scope: Scope, host: NodeHost, store: Store) -> None:
     scope.gauge(
         "kvorum_region_lag_seconds",
         "Age of the oldest change that a peer region has not acknowledged, of the partitions led here.",
-        lags,
+        lambda: lags(of_indexes=False),
         _BY_PEER,
+    )
+    scope.gauge(
+        "kvorum_index_lag_seconds",
+        "Age of the oldest change that a global index does not show yet, of the partitions led here.",
+        lambda: lags(of_indexes=True),
+        _BY_INDEX,
+    )
+    scope.counter(
+        "kvorum_index_entries",
+        "Entries, removals included, that partitions led here have entered in a global index.",
+        entered,
+        _BY_INDEX,
     )
     scope.counter(
         "kvorum_conflicts_lost",

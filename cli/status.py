@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from kvorum.cli.errors import OperatorError
 from kvorum.cli.topology import NodeEntry, RegionEntry, Topology, load
 from kvorum.control.directory import Directory
 from kvorum.control.messages import ControlUpdates, ReadStatus, StatusAnswer, Watch
+from kvorum.model.table import Index, Table
 from kvorum.replication.link import Link, Reply
 from kvorum.replication.wire import WireClient
 
@@ -22,7 +24,7 @@ ANSWER_SECONDS = 2.0
 
 
 class NodeStatus(Struct):
-    """`lag_ms`: by peer region, of the partitions that the node leads."""
+    """`lag_ms`: by peer region, and `index_lag_ms`: by "table/index", of the partitions that the node leads."""
 
     name: str
     zone: str
@@ -30,13 +32,15 @@ class NodeStatus(Struct):
     replicas: int
     leads: int
     lag_ms: dict[str, int]
+    index_lag_ms: dict[str, int]
 
 
 class PartitionStatus(Struct):
-    """`lower` and `upper`: its tokens, both included, as 16 hexadecimal digits."""
+    """`index`: of a global index's partition, its name; "" for the table's own. `lower` and `upper`: its tokens, both included, as 16 hexadecimal digits."""
 
     id: int
     table: str
+    index: str
     lower: str
     upper: str
     leader: str | None
@@ -54,6 +58,7 @@ class RegionStatus(Struct):
     nodes: list[NodeStatus]
     partitions: list[PartitionStatus]
     lag_ms: dict[str, int]
+    index_lag_ms: dict[str, int]
 
 
 def run(config: Path, as_json: bool) -> int:
@@ -145,7 +150,7 @@ def _summarize(
                 leaders[number] = max(leaders.get(number, (0, "")), (report.term, name))
     partitions: list[PartitionStatus] = []
     for partition in sorted(directory.partitions.values(), key=lambda p: p.id):
-        table = directory.tables_by_id.get(partition.table_id)
+        table, index = _owner(directory, partition.table_id)
         if table is None:
             continue
         term, leader = leaders.get(partition.id, (0, None))
@@ -160,6 +165,7 @@ def _summarize(
             PartitionStatus(
                 partition.id,
                 table.name,
+                index.name if index is not None else "",
                 f"{partition.lower:016x}",
                 f"{partition.upper:016x}",
                 leader,
@@ -169,32 +175,47 @@ def _summarize(
             )
         )
     nodes = [_node_status(node, answers[node.name], leaders) for node in region.nodes]
-    lags: dict[str, int] = {}
-    for node in nodes:
-        for peer, lag_ms in node.lag_ms.items():
-            lags[peer] = max(lags.get(peer, 0), lag_ms)
+    lags = _greatest(pair for node in nodes for pair in node.lag_ms.items())
+    index_lags = _greatest(pair for node in nodes for pair in node.index_lag_ms.items())
     tables = {table.name: table.status.name for table in directory.tables.values()}
     control_leader = leaders.get(0, (0, None))[1]
-    return RegionStatus(region.name, control_leader, dict(sorted(tables.items())), nodes, partitions, lags)
+    return RegionStatus(
+        region.name, control_leader, dict(sorted(tables.items())), nodes, partitions, lags, index_lags
+    )
 
 
 def _node_status(
     node: NodeEntry, answer: StatusAnswer | None, leaders: dict[int, tuple[int, str]]
 ) -> NodeStatus:
     if answer is None:
-        return NodeStatus(node.name, node.zone, False, 0, 0, {})
-    lags: dict[str, int] = {}
-    for sender in answer.senders:
-        lags[sender.region] = max(lags.get(sender.region, 0), sender.lag_ms)
+        return NodeStatus(node.name, node.zone, False, 0, 0, {}, {})
+    lags = _greatest((sender.region, sender.lag_ms) for sender in answer.senders if not sender.index)
+    index_lags = _greatest(
+        (f"{sender.table}/{sender.index}", sender.lag_ms) for sender in answer.senders if sender.index
+    )
     leads = sum(leader == node.name for number, (_, leader) in leaders.items() if number)
     replicas = sum(report.partition != 0 for report in answer.replicas)
-    return NodeStatus(node.name, node.zone, True, replicas, leads, lags)
+    return NodeStatus(node.name, node.zone, True, replicas, leads, lags, index_lags)
+
+
+def _owner(directory: Directory, number: int) -> tuple[Table | None, Index | None]:
+    """Whose partitions bear this number: a table, or one of its global indexes."""
+    return directory.indexes_by_id.get(number) or (directory.tables_by_id.get(number), None)
+
+
+def _greatest(lags: Iterable[tuple[str, int]]) -> dict[str, int]:
+    greatest: dict[str, int] = {}
+    for name, lag_ms in lags:
+        greatest[name] = max(greatest.get(name, 0), lag_ms)
+    return greatest
 
 
 def _print(status: RegionStatus) -> None:
     print(f"region {status.name}   control group led by {status.control_leader or 'nobody'}")
     for peer, lag_ms in status.lag_ms.items():
         print(f"  lag to {peer}: {lag_ms} ms")
+    for index, lag_ms in status.index_lag_ms.items():
+        print(f"  lag of index {index}: {lag_ms} ms")
     for node in status.nodes:
         state = f"{node.replicas} replicas, leads {node.leads}" if node.up else "does not answer"
         print(f"  node {node.name:<12} zone {node.zone:<6} {state}")
@@ -209,4 +230,5 @@ def _print(status: RegionStatus) -> None:
                 print(
                     f"    partition {partition.id:<5} {partition.lower}..{partition.upper}"
                     f"  leader {partition.leader or 'none':<12} {replicas}"
+                    f"{'  of index ' + partition.index if partition.index else ''}"
                 )
