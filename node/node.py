@@ -58,13 +58,16 @@ _log = logging.getLogger("kvorum.node")
 
 KICK_SECONDS = 0.1
 EARLY_MESSAGES_MAX = 1_000
+TOMBSTONES_A_SECOND = 1_000
+"""So many expired tombstones go at a time, of each partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """`control_members`: the nodes that hold the control group, the same for every process of the region.
     `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS.
-    `tombstone_days`: how long a deletion is remembered. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
+    `tombstone_days`: how long a deletion is remembered; `index_tombstone_days`: of a global index's entry, which need
+    only outlive the messages that are under way. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
     and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes."""
 
     name: str
@@ -504,11 +507,13 @@ class Node:
                 self._control.kick()
         if self._kicks % 10 == 0:
             self._trim_changes()
+            self._purge_tombstones()
         if self._kicks % 20 == 0:
             self._restore_leaders()
         if self._kicks % 600 == 0:
             self._early.clear()
-            self._purge_tombstones()
+            for partition in self.partitions.values():
+                partition.mark()
 
     def _leads_control(self) -> bool:
         return self._control is not None and self._control.leading
@@ -542,7 +547,7 @@ class Node:
         for partition in self.partitions.values():
             kept_days = settings.tombstone_days if partition.index is None else settings.index_tombstone_days
             older_than_ms = self._ports.now_ms() - int(kept_days * 86_400_000)
-            partition.purge_tombstones(stamp_at(older_than_ms), 1_000)
+            partition.purge_tombstones(stamp_at(older_than_ms), TOMBSTONES_A_SECOND)
 
     # ---- status ----
 

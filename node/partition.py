@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any
@@ -170,7 +171,8 @@ class PartitionMachine:
             else:
                 batch.put(Family.DATA, self.prefix + mutation.key, record)
                 if record[0] & records.TOMBSTONE:
-                    batch.put(Family.META, _tombstone_key(self.partition, stamp, mutation.key), b"")
+                    place = _tombstone_key(self.partition, stamp, mutation.key)
+                    batch.put(Family.META, place, index.to_bytes(8, "big"))
             if mutation.log:
                 entry = change_log.Change(mutation.key, record, mutation.previous, mutation.service)
                 position = change_log.position(self.partition, index, offset)
@@ -263,6 +265,8 @@ class Partition:
         self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
         self.feed = IndexFeed(machine.index_cursors, self)
         self.lost_merges = 0
+        self._marked = self._settled = 0
+        self._purged_stamp = 0
 
     @property
     def serving(self) -> bool:
@@ -438,15 +442,28 @@ class Partition:
         """What nobody waits for. Whether it stands in the log, where another leader may still overwrite it."""
         return self.replica.propose(encode(command), command, lambda _: None) is not None
 
+    def mark(self) -> None:
+        """Called once a minute: what is applied now will have been here for a minute when the next mark is set."""
+        self._settled, self._marked = self._marked, self.machine.applied
+        self._purged_stamp = 0
+
     def purge_tombstones(self, older_than_stamp: int, count_max: int) -> int:
-        """Propose the end of tombstones that are older and have been shipped. Returns how many."""
+        """Propose the end of tombstones that are older. Returns how many.
+
+        Also of those only what has been here for a minute (`mark`): a change may come late with an old stamp, and its
+        tombstone must outlive the messages that it overtook.
+        """
         if not self.replica.serving:
             return 0
         number = self.descriptor.id
         prefix_length = len(b"tombstone/") + 16
-        lower, upper = _tombstone_key(number, 0, b""), _tombstone_key(number, older_than_stamp, b"")
+        # Where the last purge ended: the store would have to step over everything that was removed before.
+        lower = _tombstone_key(number, self._purged_stamp, b"")
+        upper = _tombstone_key(number, older_than_stamp, b"")
         expired: list[tuple[bytes, int, bool]] = []
-        for entry, _ in self._store.scan(Family.META, lower, upper):
+        for entry, applied in islice(self._store.scan(Family.META, lower, upper), 4 * count_max):
+            if int.from_bytes(applied, "big") > self._settled:
+                continue
             key, stamp = (
                 entry[prefix_length:],
                 int.from_bytes(entry[prefix_length - 8 : prefix_length], "big"),
@@ -463,6 +480,7 @@ class Partition:
             command = PurgeTombstones(expired)
             index = self.replica.propose(encode(command), command, lambda _: None)
             if index is not None:
+                self._purged_stamp = expired[-1][1]
                 for key, _, erase in expired:
                     if erase:
                         self._overlay[key] = (index, None)
