@@ -186,14 +186,6 @@ def test_a_deleted_table_is_gone(cluster: FakeCluster) -> None:
 # ---- refusals ------------------------------------------------------------------------------------------------
 
 _INVALID = "ValidationException: One or more parameter values were invalid: "
-_INDEX = {
-    "IndexName": "GSI1",
-    "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}],
-    "Projection": {"ProjectionType": "ALL"},
-}
-_NO_INDEXES = "ValidationException: Kvorum does not serve secondary indexes yet"
-
-
 _VECTOR_INDEX = {
     "IndexName": "Near",
     "VectorAttribute": {"AttributeName": "v"},
@@ -224,8 +216,6 @@ _VECTOR_INDEX = {
             },
             "ValidationException: Given value 1000000000001 for ReadCapacityUnits is out of bounds",
         ),
-        ({"GlobalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
-        ({"LocalSecondaryIndexes": [_INDEX]}, _NO_INDEXES),
         ({"VectorIndexes": [_VECTOR_INDEX]}, "ValidationException: Kvorum does not serve vector indexes yet"),
         ({"ResourcePolicy": "{}"}, "ValidationException: Kvorum does not serve resource policies yet"),
         (

@@ -356,11 +356,6 @@ _UNITS_ON_DEMAND: tuple[dict[str, Any], ...] = (
         ),
         (
             "OnDemand",
-            {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "GSI1"}}]},
-            "ValidationException: Kvorum does not serve secondary indexes yet",
-        ),
-        (
-            "OnDemand",
             {"ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]},
             "ValidationException: Kvorum does not serve updates of a table's regions yet",
         ),
