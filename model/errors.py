@@ -50,6 +50,21 @@ def validation(message: str) -> ApiError:
 _ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
 
 
+def empty_key_attribute(name: str, kind: str) -> ApiError:
+    what = "string" if kind == "S" else "binary"
+    return validation(
+        "One or more parameter values are not valid. "
+        f"The AttributeValue for a key attribute cannot contain an empty {what} value. Key: {name}"
+    )
+
+
+def key_attribute_kind() -> ApiError:
+    """A condition compares a key attribute with a value of another type."""
+    return validation(
+        "One or more parameter values were invalid: Condition parameter type does not match schema type"
+    )
+
+
 def in_envelope(error: ApiError) -> ApiError:
     """The ValidationException as the only one of a request, in the words that AWS puts before several."""
     if _ENVELOPE.match(error.message) is not None:

@@ -15,12 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from kvorum.model import record as records
-from kvorum.model.errors import ApiError, validation
 from kvorum.model.index_keys import entry_key, local_entry_key
-from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import Item
-from kvorum.model.table import Index, KeyPart, KeySchema, ProjectionKind, Table
-from kvorum.model.values import dumps, item_size, loads, type_of
+from kvorum.model.table import Index, KeyPart, KeySchema, ProjectionKind
+from kvorum.model.values import dumps, item_size, loads
 
 WRITE_UNIT_BYTES = 1_024
 
@@ -97,57 +95,6 @@ def write_units(old: Entry | None, new: Entry | None) -> int:
     if old.key != new.key:
         return _units(old.size) + _units(new.size)
     return 0 if old.attributes == new.attributes else _units(max(old.size, new.size))
-
-
-def check_key_attributes(table: Table, item: Item) -> None:
-    """Raises ValidationException when an attribute of `item` cannot be what an index of `table` has it for: a value of
-    another type, an empty one, one that is too long. What is missing only keeps the item out of the index."""
-    for index in table.indexes:
-        for part in (*index.keys.hash, *index.keys.range):
-            value = item.get(part.name)
-            if value is not None:
-                content = value.get(part.kind)
-                if not content:
-                    raise _unfit(index, part, value)
-        _check_lengths(index, item)
-
-
-def _unfit(index: Index, part: KeyPart, value: dict[str, object]) -> ApiError:
-    kind = type_of(value)
-    if kind != part.kind:
-        return validation(
-            "One or more parameter values were invalid: Type mismatch for Index Key "
-            f"{part.name} Expected: {part.kind} Actual: {kind} IndexName: {index.name}"
-        )
-    what = "string" if kind == "S" else "binary"
-    return validation(
-        "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
-        f"The AttributeValue for a key attribute cannot contain an empty {what} value. "
-        f"IndexName: {index.name}, IndexKey: {part.name}"
-    )
-
-
-def _check_lengths(index: Index, item: Item) -> None:
-    if _length(index.keys.hash, item) > HASH_KEY_BYTES_MAX:
-        raise validation(
-            "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of"
-            f"{HASH_KEY_BYTES_MAX} bytes"
-        )
-    if _length(index.keys.range, item) > RANGE_KEY_BYTES_MAX:
-        raise validation(
-            "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
-            f"limit of {RANGE_KEY_BYTES_MAX} bytes"
-        )
-
-
-def _length(parts: tuple[KeyPart, ...], item: Item) -> int:
-    total = 0
-    for part in parts:
-        value = item.get(part.name)
-        if value is not None and part.kind != "N":
-            content: str = value[part.kind]
-            total += len(content.encode()) if part.kind == "S" else len(content) * 3 // 4 - content.count("=")
-    return total
 
 
 def _item_of(record: bytes | None) -> Item | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from kvorum.model import expressions, legacy
 from kvorum.model.errors import conditional_check_failed, validation
+from kvorum.model.index_checks import check_updated_item
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Expressions, Item, Put, ReturnValues, Update, Write
 from kvorum.model.table import Table
@@ -52,7 +53,8 @@ class Outcome(Struct, frozen=True):
 
 def apply(write: Write, previous: Image | None, table: Table) -> Outcome:
     """Raises ConditionalCheckFailedException, with the old item when the write asks for it, and
-    ValidationException for what only shows on the item: an update's operands and paths, the new size."""
+    ValidationException for what only shows on the item: an update's operands and paths, the new size, attributes
+    that no longer fit an index."""
     match write:
         case Put():
             return _put(write, previous)
@@ -98,6 +100,8 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
         json, size, changed = dumps(new), item_size(new), True
         if size > ITEM_BYTES_MAX:
             raise validation("Item size to update has exceeded the maximum allowed size")
+    if table.indexes:
+        check_updated_item(table, new)
     return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed, new)
 
 

@@ -185,6 +185,13 @@ def _content_of(kind: str, data: bytes) -> str:
     return data.decode() if kind == "S" else b2a_base64(data, newline=False).decode()
 
 
+def no_prefix_of_a_number() -> ApiError:
+    return validation(
+        "Invalid KeyConditionExpression: Incorrect operand type for operator or function; "
+        "operator or function: begins_with, operand type: N"
+    )
+
+
 def _no_match() -> ApiError:
     return validation("The provided key element does not match the schema")
 
@@ -213,10 +220,7 @@ def range_bounds(
     part = schema.range
     assert part is not None, "a condition on the sort key of a table that has none"
     if operator == "begins_with" and "N" in operands[0]:
-        raise validation(
-            "Invalid KeyConditionExpression: Incorrect operand type for operator or function; "
-            "operator or function: begins_with, operand type: N"
-        )
+        raise no_prefix_of_a_number()
     points = [prefix + _range_bytes(part, _operand(part, operand)) for operand in operands]
     match operator:
         case "=":

@@ -19,9 +19,9 @@ from kvorum.model.expressions import key_condition as key_conditions
 from kvorum.model.expressions import operands
 from kvorum.model.expressions import projection as projections
 from kvorum.model.expressions import update as updates
-from kvorum.model.expressions.key_condition import KeyRange
+from kvorum.model.expressions.attributes import filtered_attributes, projected_attributes, written_types
+from kvorum.model.expressions.key_condition import KeyRange, key_range
 from kvorum.model.expressions.kind import ExpressionKind
-from kvorum.model.expressions.nodes import Path, walk
 from kvorum.model.expressions.parsing import parse_condition, parse_projection, parse_update
 from kvorum.model.expressions.paths import Branch, attribute_of
 from kvorum.model.expressions.placeholders import check_all_used
@@ -35,14 +35,16 @@ __all__ = [
     "UpdateOutcome",
     "apply_update",
     "check",
-    "check_filter_without_keys",
     "check_key_untouched",
     "creates_item",
     "evaluate",
+    "filtered_attributes",
     "key_range",
     "predicate",
     "project",
+    "projected_attributes",
     "projection_paths",
+    "written_types",
 ]
 
 Paths = Branch
@@ -141,16 +143,6 @@ def project(item: Item, paths: Paths) -> Item:
     return projections.project(item, paths)
 
 
-def key_range(
-    text: str,
-    schema: KeySchema,
-    names: Mapping[str, str] | None,
-    values: Mapping[str, AttributeValue] | None,
-) -> KeyRange:
-    """`schema`: of the table or of the index that is queried."""
-    return key_conditions.key_range(text, schema, names or _NO_NAMES, values or _NO_VALUES)
-
-
 def apply_update(
     text: str,
     item: Item,
@@ -175,17 +167,6 @@ def check_key_untouched(update_text: str, names: Mapping[str, str] | None, schem
             raise validation(
                 f"One or more parameter values were invalid: Cannot update attribute {attribute}. "
                 "This attribute is part of the key"
-            )
-
-
-def check_filter_without_keys(filter_text: str, names: Mapping[str, str] | None, schema: KeySchema) -> None:
-    """Raises ValidationException when a Query's filter looks at a key attribute of what it queries."""
-    keys = _key_names(schema)
-    for node in walk(parse_condition(ExpressionKind.FILTER, filter_text).root):
-        if isinstance(node, Path) and attribute_of(node, names or _NO_NAMES) in keys:
-            raise validation(
-                "Filter Expression can only contain non-primary key attributes: "
-                f"Primary key attribute: {attribute_of(node, names or _NO_NAMES)}"
             )
 
 

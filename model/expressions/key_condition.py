@@ -1,12 +1,15 @@
-"""KeyConditionExpression: a condition of a narrow form, read as one range of sort keys under one partition key."""
+"""KeyConditionExpression: a condition of a narrow form, read as one range of sort keys under one partition key.
+
+Every attribute of the partition key must equal a value. Of a sort key of several attributes (global indexes have
+them) any number from the left may be named, and only the last of these with another operator than "="."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import ApiError, empty_key_attribute, key_attribute_kind, validation
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import (
     And,
@@ -25,25 +28,27 @@ from kvorum.model.expressions.parsing import CACHED_TEXTS, parse_condition
 from kvorum.model.expressions.paths import Names, attribute_of
 from kvorum.model.expressions.placeholders import Values
 from kvorum.model.requests import AttributeValue
-from kvorum.model.table import KeyPart, KeySchema
+from kvorum.model.table import IndexKeys, KeyPart
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """`operator`: "" (all sort keys), "=", "<", "<=", ">", ">=", "BETWEEN" or "begins_with"."""
+    """`hash_values`: of every partition-key attribute. `equal`: of the first sort-key attributes. `operator`, about the
+    next one: "" (nothing is said), "=", "<", "<=", ">", ">=", "BETWEEN" or "begins_with"."""
 
-    hash_value: AttributeValue
+    hash_values: tuple[AttributeValue, ...]
+    equal: tuple[AttributeValue, ...]
     operator: str
     operands: tuple[AttributeValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyClause:
-    """The condition on one key attribute, in a KeyRange's words."""
+    """The condition on one key attribute, in a KeyRange's words. `operator` None: one that no key condition has."""
 
-    operator: str
+    operator: str | None
     operands: tuple[AttributeValue, ...]
 
 
@@ -70,61 +75,73 @@ def clauses_of(text: str, names: Names) -> dict[str, _Clause]:
     return clauses
 
 
-def key_range(text: str, schema: KeySchema, names: Names, values: Values) -> KeyRange:
-    """`text` has been checked with these names and values, but not against `schema`, which is the
-    table's or an index's."""
-    clauses = clauses_of(text, names)
-    found = {
-        part.name: KeyClause(
-            clauses[part.name].operator, tuple(values[name] for name in clauses[part.name].operands)
-        )
-        for part in constrained_parts(clauses, schema)
+Visitor = Callable[[KeyPart], None]
+"""Sees every part of the key before its condition is looked at; raises what is wrong with it elsewhere."""
+
+
+def _see_nothing(part: KeyPart) -> None:
+    """The usual visitor."""
+
+
+def key_range(
+    text: str, keys: IndexKeys, names: Names, values: Values, visit: Visitor = _see_nothing
+) -> KeyRange:
+    """`text` has been checked with these names and values, but not against `keys`, which are those of a table or of
+    an index."""
+    clauses = {
+        attribute: KeyClause(clause.operator, tuple(values[name] for name in clause.operands))
+        for attribute, clause in clauses_of(text, names).items()
     }
-    return range_of(found, schema)
+    return range_of(clauses, keys, visit)
 
 
-def constrained_parts(attributes: Collection[str], schema: KeySchema) -> list[KeyPart]:
-    """The parts of the key that conditions on these attributes are about. Raises ValidationException when there
-    are others, or the partition key is not among them."""
-    parts = [schema.hash] if schema.range is None else [schema.hash, schema.range]
-    if len(attributes) > len(parts):
+def range_of(clauses: Mapping[str, KeyClause], keys: IndexKeys, visit: Visitor = _see_nothing) -> KeyRange:
+    """`clauses`: by attribute. Raises ValidationException in AWS's order: part after part of the key, and of each of
+    them what `visit` says, that it has no condition, then what is wrong with its condition."""
+    parts = len(keys.hash) + len(keys.range)
+    if len(clauses) > parts:
         raise validation(
-            f"The number of query conditions ({len(attributes)}) exceeds "
-            f"the number of key attributes defined in the schema ({len(parts)})"
+            f"The number of query conditions ({len(clauses)}) exceeds "
+            f"the number of key attributes defined in the schema ({parts})"
         )
-    parts = parts[: len(attributes)]
-    for part in parts:
-        if part.name not in attributes:
-            raise validation(f"Query condition missed key schema element: {part.name}")
-    return parts
+    hash_values: list[AttributeValue] = []
+    for part in keys.hash:
+        visit(part)
+        clause = _checked(part, clauses.get(part.name))
+        if clause.operator != "=":
+            raise _unsupported()
+        hash_values += clause.operands
+    sorting: list[KeyClause] = []
+    for part in keys.range:
+        visit(part)
+        if len(hash_values) + len(sorting) < len(clauses):
+            if sorting and sorting[-1].operator != "=":
+                raise _unsupported()
+            sorting.append(_checked(part, clauses.get(part.name)))
+    if not sorting:
+        return KeyRange(tuple(hash_values), (), "", ())
+    *equal, last = sorting
+    assert last.operator is not None
+    return KeyRange(
+        tuple(hash_values), tuple(clause.operands[0] for clause in equal), last.operator, last.operands
+    )
 
 
-def range_of(clauses: Mapping[str, KeyClause], schema: KeySchema) -> KeyRange:
-    """`clauses`: of the `constrained_parts`, by attribute. Raises ValidationException."""
-    operands = [_checked_operands(part, clauses[part.name]) for part in constrained_parts(clauses, schema)]
-    if clauses[schema.hash.name].operator != "=":
-        raise validation("Query key condition not supported")
-    if len(operands) == 1:
-        return KeyRange(operands[0][0], "", ())
-    assert schema.range is not None
-    return KeyRange(operands[0][0], clauses[schema.range.name].operator, operands[1])
-
-
-def _checked_operands(part: KeyPart, clause: KeyClause) -> tuple[AttributeValue, ...]:
-    operands = clause.operands
-    for operand in operands:
+def _checked(part: KeyPart, clause: KeyClause | None) -> KeyClause:
+    if clause is None:
+        raise validation(f"Query condition missed key schema element: {part.name}")
+    if clause.operator is None:
+        raise validation("Attempted conditional constraint is not an indexable operation")
+    for operand in clause.operands:
         if part.kind not in operand:
-            raise validation(
-                "One or more parameter values were invalid: "
-                "Condition parameter type does not match schema type"
-            )
+            raise key_attribute_kind()
         if not operand[part.kind]:
-            what = "string" if part.kind == "S" else "binary"
-            raise validation(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute "
-                f"cannot contain an empty {what} value. Key: {part.name}"
-            )
-    return operands
+            raise empty_key_attribute(part.name, part.kind)
+    return clause
+
+
+def _unsupported() -> ApiError:
+    return validation("Query key condition not supported")
 
 
 @lru_cache(CACHED_TEXTS)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kvorum.model.errors import validation
-from kvorum.model.expressions.key_condition import KeyClause, KeyRange, constrained_parts, range_of
+from kvorum.model.expressions.key_condition import KeyClause, KeyRange, Visitor, range_of
 from kvorum.model.legacy.conditions import read_conditions
 from kvorum.model.requests import LegacyConditions
-from kvorum.model.table import KeySchema
+from kvorum.model.table import IndexKeys
 
 _INDEXABLE = {
     "EQ": "=",
@@ -31,13 +31,10 @@ def read_key_conditions(raw: Mapping[str, dict[str, Any]]) -> LegacyConditions:
     return conditions
 
 
-def key_range(given: LegacyConditions, schema: KeySchema) -> KeyRange:
-    """`schema`: of the table or of the index that is queried."""
-    conditions = {condition.attribute: condition for condition in given.conditions}
-    clauses: dict[str, KeyClause] = {}
-    for part in constrained_parts(conditions, schema):
-        condition = conditions[part.name]
-        if condition.operator not in _INDEXABLE:
-            raise validation("Attempted conditional constraint is not an indexable operation")
-        clauses[part.name] = KeyClause(_INDEXABLE[condition.operator], condition.operands)
-    return range_of(clauses, schema)
+def key_range(given: LegacyConditions, keys: IndexKeys, visit: Visitor) -> KeyRange:
+    """`keys`: of the table or of the index that is queried. `visit`: as in expressions.key_range."""
+    clauses = {
+        condition.attribute: KeyClause(_INDEXABLE.get(condition.operator), condition.operands)
+        for condition in given.conditions
+    }
+    return range_of(clauses, keys, visit)

@@ -13,7 +13,12 @@ from kvorum.model.partiql.cursor import Cursor
 from kvorum.model.partiql.keys import Interval, Reading, reading
 from kvorum.model.partiql.nodes import Insert, Select
 from kvorum.model.partiql.requests import write_of
-from kvorum.model.partiql.selections import filter_of, projection_of
+from kvorum.model.partiql.selections import (
+    filter_of,
+    filtered_attributes,
+    projection_of,
+    selected_attributes,
+)
 
 __all__ = [
     "Bound",
@@ -24,7 +29,9 @@ __all__ = [
     "Select",
     "bind",
     "filter_of",
+    "filtered_attributes",
     "projection_of",
     "reading",
+    "selected_attributes",
     "write_of",
 ]

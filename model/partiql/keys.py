@@ -1,5 +1,5 @@
-"""What a WHERE clause says about a table's primary key: the one item that a statement writes, or the intervals of
-keys that a SELECT has to read.
+"""What a WHERE clause says about the key of a table or an index: the one item that a statement writes, or the intervals
+of keys that a SELECT has to read.
 
 A SELECT is split as AWS splits it: an equality of the partition key makes a query, IN and OR make several, a
 condition that leaves any branch without a partition key makes a scan. What is read is always a superset of what
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import pairwise
 
-from kvorum.model import keys
+from kvorum.model.access_path import AccessPath, key_attributes
 from kvorum.model.errors import ApiError, validation
+from kvorum.model.expressions import KeyRange
 from kvorum.model.expressions.nodes import (
     And,
     Between,
@@ -32,7 +33,7 @@ from kvorum.model.limits import DECOMPOSED_READS_MAX
 from kvorum.model.partiql.faults import NO_KEY
 from kvorum.model.partiql.nodes import Order
 from kvorum.model.requests import AttributeValue, Item
-from kvorum.model.table import KeyPart, KeySchema
+from kvorum.model.table import IndexKeys, KeyPart, KeySchema
 
 Values = Mapping[str, AttributeValue]
 
@@ -41,7 +42,7 @@ _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A condition on one key attribute, in the words of keys.range_bounds."""
+    """A condition on one key attribute, in a KeyRange's words."""
 
     part: KeyPart
     operator: str
@@ -50,9 +51,9 @@ class _Clause:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Keys lower <= key < upper under one partition key's value. `item`: the key when it can be only one."""
+    """Keys lower <= key < upper under one partition key's value. `item`: the item's key when it can be only one."""
 
-    hash_value: AttributeValue
+    hash_values: tuple[AttributeValue, ...]
     lower: bytes
     upper: bytes
     item: bytes | None
@@ -60,14 +61,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`intervals`: disjoint, in the order of reading; None for the whole table. `reverse`: each of them from its
-    end. `complete`: what they hold is all that matches, the condition need not be asked again. `names_keys`: it
-    says nothing but which keys there are."""
+    """`intervals`: disjoint, in the order of reading; None for everything. `reverse`: each of them from its end.
+    `complete`: what they hold is all that matches, the condition need not be asked again. `names_keys`: it says nothing
+    but which keys there are. `keyed`: it fixes the partition key without an OR."""
 
     intervals: tuple[Interval, ...] | None
     reverse: bool = False
     complete: bool = False
     names_keys: bool = False
+    keyed: bool = False
 
     @property
     def item(self) -> bytes | None:
@@ -85,10 +87,11 @@ def written_key(
 ) -> tuple[Item, Condition | None]:
     """The key that an UPDATE or a DELETE names, and what else must hold. Raises ValidationException unless it is
     exactly one."""
+    keys = key_attributes(schema)
     key: Item = {}
     others: list[Condition] = []
     for conjunct in _conjuncts(condition):
-        clause = _clause(conjunct, schema, values) if isinstance(conjunct, Comparison) else None
+        clause = _clause(conjunct, keys, values) if isinstance(conjunct, Comparison) else None
         if clause is None or clause.operator != "=":
             others.append(conjunct)
             continue
@@ -97,9 +100,9 @@ def written_key(
             raise validation(
                 f"Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
             )
-    if any(part.name not in key for part in _parts(schema)):
+    if any(part.name not in key for part in _parts(keys)):
         raise validation(NO_KEY)
-    ordered = {part.name: key[part.name] for part in _parts(schema)}
+    ordered = {part.name: key[part.name] for part in _parts(keys)}
     if not others:
         return ordered, None
     return ordered, others[0] if len(others) == 1 else And(tuple(others))
@@ -109,35 +112,38 @@ def written_key(
 
 
 def reading(
-    condition: Condition | None, order: tuple[Order, ...], schema: KeySchema, values: Values
+    condition: Condition | None, order: tuple[Order, ...], path: AccessPath, values: Values
 ) -> Reading:
     """Raises ValidationException for conditions on keys that AWS does not split, and for an order that the keys do
     not have."""
-    fixed = condition is not None and _fixes_hash(condition, schema, values)
-    _check_order(condition, order, schema, fixed=fixed)
+    keys = path.keys
+    fixed = condition is not None and _fixes_hash(condition, keys, values)
+    _check_order(condition, order, keys, fixed=fixed)
     if condition is None or not fixed:
         return Reading(None, complete=condition is None)
-    intervals = [_interval(branch, schema) for branch in _branches(condition, schema, values)]
+    intervals = [_interval(branch, path) for branch in _branches(condition, keys, values)]
     descending = {term.attribute: term.descending for term in order}
-    range_name = schema.range.name if schema.range is not None else None
+    range_name = keys.range[0].name if keys.range else ""
     # Without the sort key in ORDER BY, AWS reads each partition key's items backwards.
-    reverse = bool(order) and descending.get(range_name or "", True)
+    reverse = bool(order) and descending.get(range_name, True)
     return Reading(
-        tuple(_ordered(intervals, descending, schema, reverse=reverse)),
+        tuple(_ordered(intervals, descending, path, reverse=reverse)),
         reverse,
-        _is_all_about_keys(condition, schema, values),
-        _names_keys(condition, schema, values),
+        # Of a sort key of several attributes an interval may say less than the condition.
+        len(keys.range) < 2 and _is_all_about_keys(condition, keys, values),
+        _names_keys(condition, keys, values),
+        _is_keyed(condition, keys, values),
     )
 
 
 def _check_order(
-    condition: Condition | None, order: tuple[Order, ...], schema: KeySchema, *, fixed: bool
+    condition: Condition | None, order: tuple[Order, ...], keys: IndexKeys, *, fixed: bool
 ) -> None:
     if not order:
         return
     if condition is None:
         raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
-    names = [part.name for part in _parts(schema)]
+    names = [part.name for part in _parts(keys)]
     for term in order:
         if term.attribute not in names:
             raise validation(f"Attribute {term.attribute} in ORDER BY clause must be part of the primary key")
@@ -148,31 +154,33 @@ def _check_order(
 
 
 def _ordered(
-    intervals: list[Interval], descending: Mapping[str, bool], schema: KeySchema, *, reverse: bool
+    intervals: list[Interval], descending: Mapping[str, bool], path: AccessPath, *, reverse: bool
 ) -> list[Interval]:
     """By partition key (as ORDER BY asks, else as written), then by sort key. Raises ValidationException when two
     overlap."""
     by_hash: dict[bytes, list[Interval]] = {}
     for interval in intervals:
-        by_hash.setdefault(keys.hash_prefix(schema, interval.hash_value), []).append(interval)
-    for group in by_hash.values():
+        by_hash.setdefault(path.hash_prefix(interval.hash_values), []).append(interval)
+    groups = list(by_hash.values())
+    for group in groups:
         group.sort(key=lambda interval: interval.lower)
         for one, two in pairwise(group):
             if two.lower < one.upper:
                 raise validation("Overlapping conditions with range keys are not supported in where clause")
         if reverse:
             group.reverse()
-    prefixes = list(by_hash)
-    backwards = descending.get(schema.hash.name)
-    if backwards is not None:
-        by_value = cmp_to_key(_compare)
-        prefixes.sort(key=lambda prefix: by_value(by_hash[prefix][0].hash_value), reverse=backwards)
-    elif descending and len(prefixes) > 1:
+    by_value = cmp_to_key(_compare)
+    sorting = [
+        (place, descending[part.name]) for place, part in enumerate(path.keys.hash) if part.name in descending
+    ]
+    for place, backwards in reversed(sorting):
+        groups.sort(key=lambda group: by_value(group[0].hash_values[place]), reverse=backwards)
+    if descending and not sorting and len(groups) > 1:
         raise validation(
             "Must have hash key in ORDER BY clause when more than one hash key condition "
             "specified in WHERE clause."
         )
-    return [interval for prefix in prefixes for interval in by_hash[prefix]]
+    return [interval for group in groups for interval in group]
 
 
 def _compare(one: AttributeValue, two: AttributeValue) -> int:
@@ -181,41 +189,50 @@ def _compare(one: AttributeValue, two: AttributeValue) -> int:
     return sign
 
 
-def _fixes_hash(condition: Condition, schema: KeySchema, values: Values) -> bool:
+def _fixes_hash(condition: Condition, keys: IndexKeys, values: Values) -> bool:
     """Whether every way to satisfy the condition needs one of a few partition keys."""
+    return all(_fixes(condition, part, keys, values) for part in keys.hash)
+
+
+def _fixes(condition: Condition, part: KeyPart, keys: IndexKeys, values: Values) -> bool:
     match condition:
         case And():
-            return any(_fixes_hash(each, schema, values) for each in condition.conditions)
+            return any(_fixes(each, part, keys, values) for each in condition.conditions)
         case Or():
-            return all(_fixes_hash(each, schema, values) for each in condition.conditions)
+            return all(_fixes(each, part, keys, values) for each in condition.conditions)
         case _:
             return any(
-                clause.part is schema.hash and clause.operator == "="
-                for clause in _alternatives(condition, schema, values)
+                clause.part is part and clause.operator == "="
+                for clause in _alternatives(condition, keys, values)
             )
+
+
+def _is_keyed(condition: Condition, keys: IndexKeys, values: Values) -> bool:
+    plain = [conjunct for conjunct in _conjuncts(condition) if not isinstance(conjunct, Or)]
+    return all(any(_fixes(each, part, keys, values) for each in plain) for part in keys.hash)
 
 
 Branch = tuple[_Clause, ...]
 """Clauses that hold together."""
 
 
-def _branches(condition: Condition, schema: KeySchema, values: Values) -> list[Branch]:
+def _branches(condition: Condition, keys: IndexKeys, values: Values) -> list[Branch]:
     """The condition's ways to be satisfied, as far as they differ in keys."""
     branches: list[Branch]
     match condition:
         case Or():
-            branches = [branch for each in condition.conditions for branch in _branches(each, schema, values)]
+            branches = [branch for each in condition.conditions for branch in _branches(each, keys, values)]
             if not any(branches):
                 branches = [()]  # about other attributes alone
         case And():
             branches = [()]
             for each in condition.conditions:
-                added = _branches(each, schema, values)
+                added = _branches(each, keys, values)
                 if len(branches) * len(added) > DECOMPOSED_READS_MAX:
                     raise _too_many_reads()
                 branches = [one + two for one in branches for two in added]
         case _:
-            branches = [(clause,) for clause in _alternatives(condition, schema, values)] or [()]
+            branches = [(clause,) for clause in _alternatives(condition, keys, values)] or [()]
     if len(branches) > DECOMPOSED_READS_MAX:
         raise _too_many_reads()
     return branches
@@ -225,42 +242,49 @@ def _too_many_reads() -> ApiError:
     return validation("Too many decomposed read operations for a given query.")
 
 
-def _interval(branch: Branch, schema: KeySchema) -> Interval:
-    """What of the keys satisfies all clauses. Lower is upper when nothing can."""
+def _interval(branch: Branch, path: AccessPath) -> Interval:
+    """What of the keys satisfies the clauses, as far as keys can tell. Lower is upper when nothing can."""
     for clause in branch:
         if any(clause.part.kind not in operand for operand in clause.operands):
             raise validation(
                 "Key attribute's data type should match its data type in table's schema: "
                 f"Key {clause.part.name}"
             )
-    hash_values = [
-        clause.operands[0] for clause in branch if clause.part is schema.hash and clause.operator == "="
-    ]
-    hash_value = hash_values[0]
-    lower, upper = keys.range_bounds(schema, hash_value, "", [])
-    exact = schema.range is None
-    for clause in branch:
-        if clause.part is schema.range:
-            begin, end = keys.range_bounds(schema, hash_value, clause.operator, list(clause.operands))
+    given = {part.name: [clause for clause in branch if clause.part is part] for part in _parts(path.keys)}
+    # Of a partition key only equalities are clauses.
+    hash_values = tuple(given[part.name][0].operands[0] for part in path.keys.hash)
+    contradicted = any(
+        clause.operands[0] != value
+        for part, value in zip(path.keys.hash, hash_values, strict=True)
+        for clause in given[part.name]
+    )
+    equal: tuple[AttributeValue, ...] = ()
+    lower, upper = path.bounds(KeyRange(hash_values, (), "", ()))
+    for part in path.keys.range:
+        for clause in given[part.name]:
+            begin, end = path.bounds(KeyRange(hash_values, equal, clause.operator, clause.operands))
             lower, upper = max(lower, begin), min(upper, end)
-            exact |= clause.operator == "="
-    if any(value != hash_value for value in hash_values) or lower > upper:
+        exact = next((clause for clause in given[part.name] if clause.operator == "="), None)
+        if exact is None:
+            break
+        equal += exact.operands
+    if contradicted or lower > upper:
         upper = lower
-    if exact and lower < upper:
+    if path.index is None and len(equal) == len(path.keys.range) and lower < upper:
         # A hash prefix alone is the key of a table without a sort key.
-        return Interval(hash_value, lower, upper, lower)
-    return Interval(hash_value, lower, upper, None)
+        return Interval(hash_values, lower, upper, lower)
+    return Interval(hash_values, lower, upper, None)
 
 
-def _is_all_about_keys(condition: Condition, schema: KeySchema, values: Values) -> bool:
+def _is_all_about_keys(condition: Condition, keys: IndexKeys, values: Values) -> bool:
     if isinstance(condition, And | Or):
-        return all(_is_all_about_keys(each, schema, values) for each in condition.conditions)
-    return bool(_alternatives(condition, schema, values))
+        return all(_is_all_about_keys(each, keys, values) for each in condition.conditions)
+    return bool(_alternatives(condition, keys, values))
 
 
-def _names_keys(condition: Condition, schema: KeySchema, values: Values) -> bool:
+def _names_keys(condition: Condition, keys: IndexKeys, values: Values) -> bool:
     for conjunct in _conjuncts(condition):
-        found = [] if isinstance(conjunct, Or) else _alternatives(conjunct, schema, values)
+        found = [] if isinstance(conjunct, Or) else _alternatives(conjunct, keys, values)
         if len(found) != 1 or found[0].operator != "=":
             return False
     return True
@@ -277,18 +301,18 @@ def _conjuncts(condition: Condition | None) -> Iterable[Condition]:
     return (condition,)
 
 
-def _alternatives(condition: Condition, schema: KeySchema, values: Values) -> list[_Clause]:
+def _alternatives(condition: Condition, keys: IndexKeys, values: Values) -> list[_Clause]:
     """The clauses of which one must hold; none for a condition that says nothing about where a key lies."""
     if isinstance(condition, In):
-        part = _part(condition.operand, schema)
+        part = _part(condition.operand, keys)
         if part is None or not all(isinstance(choice, Value) for choice in condition.choices):
             return []
         return [_Clause(part, "=", _values_of((choice,), values)) for choice in condition.choices]
-    clause = _clause(condition, schema, values)
+    clause = _clause(condition, keys, values)
     return [] if clause is None else [clause]
 
 
-def _clause(condition: Condition, schema: KeySchema, values: Values) -> _Clause | None:
+def _clause(condition: Condition, keys: IndexKeys, values: Values) -> _Clause | None:
     operands: tuple[Operand, ...]
     match condition:
         case Comparison(operator, left, right) if operator in _MIRRORED:
@@ -304,23 +328,23 @@ def _clause(condition: Condition, schema: KeySchema, values: Values) -> _Clause 
             operator, operands = "begins_with", tuple(rest)
         case _:
             return None
-    part = _part(subject, schema)
+    part = _part(subject, keys)
     if part is None or not all(isinstance(operand, Value) for operand in operands):
         return None
-    if part is schema.hash and operator != "=":
+    if part in keys.hash and operator != "=":
         return None
     return _Clause(part, operator, _values_of(operands, values))
 
 
-def _part(operand: Operand, schema: KeySchema) -> KeyPart | None:
+def _part(operand: Operand, keys: IndexKeys) -> KeyPart | None:
     if not isinstance(operand, Path) or len(operand.steps) != 1:
         return None
-    return next((part for part in _parts(schema) if part.name == operand.steps[0]), None)
+    return next((part for part in _parts(keys) if part.name == operand.steps[0]), None)
 
 
 def _values_of(operands: Iterable[Operand], values: Values) -> tuple[AttributeValue, ...]:
     return tuple(values[operand.name] for operand in operands if isinstance(operand, Value))
 
 
-def _parts(schema: KeySchema) -> tuple[KeyPart, ...]:
-    return (schema.hash,) if schema.range is None else (schema.hash, schema.range)
+def _parts(keys: IndexKeys) -> tuple[KeyPart, ...]:
+    return (*keys.hash, *keys.range)

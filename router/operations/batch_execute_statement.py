@@ -8,17 +8,18 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteS
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
 from kvorum.model import errors, partiql, record, values
+from kvorum.model.access_path import through_table
 from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
 from kvorum.model.table import Table
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.capacity import Report
+from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations import statements
 from kvorum.router.operations.arguments import table_in_use
 
@@ -60,11 +61,11 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """`json`: as the answer has it. `units`: what the statement consumed of `table`, 0 when it failed."""
+    """`json`: as the answer has it. `consumption`: of `table`; nothing when the statement failed."""
 
     json: bytes
     table: str = ""
-    units: float = 0.0
+    consumption: Consumption = field(default_factory=Consumption)
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
@@ -72,13 +73,13 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     asked: list[Body] = body["Statements"]
     bound = [_attempt_read(each) for each in asked]
     _check_one_kind(bound)
-    calls = [_prepare(each, statement, cluster) for each, statement in zip(asked, bound, strict=True)]
+    report = capacity.report(body.get("ReturnConsumedCapacity"))
+    calls = [_prepare(each, statement, cluster, report) for each, statement in zip(asked, bound, strict=True)]
     _check_distinct(calls)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_respond(call, cluster)) for call in calls]
     responses = [task.result() for task in tasks]
     parts = [b'"Responses":[' + b",".join(response.json for response in responses) + b"]"]
-    report = capacity.report(body.get("ReturnConsumedCapacity"))
     if report is not Report.NONE:
         parts.append(b'"ConsumedCapacity":[' + _consumed(responses, report) + b"]")
     return b"{" + b",".join(parts) + b"}"
@@ -102,7 +103,7 @@ def _check_one_kind(bound: list[Bound | errors.ApiError]) -> None:
 
 
 def _prepare(
-    asked: Body, bound: Bound | errors.ApiError, cluster: Cluster
+    asked: Body, bound: Bound | errors.ApiError, cluster: Cluster, report: Report
 ) -> _Read | _Write | errors.ApiError:
     if isinstance(bound, errors.ApiError):
         return bound
@@ -111,14 +112,14 @@ def _prepare(
         if isinstance(bound.body, partiql.Select):
             key = _selected_key(bound, bound.body, table)
             return _Read(table, bound, bound.body, key, asked.get("ConsistentRead", False))
-        return _Write(table, bound, statements.write_of(bound, table, asked))
+        return _Write(table, bound, statements.write_of(bound, table, asked, report))
     except errors.ApiError as error:
         return error
 
 
 def _selected_key(bound: Bound, select: partiql.Select, table: Table) -> bytes:
     if bound.source.index is None:
-        reading = partiql.reading(select.condition, select.order, table.keys, bound.values)
+        reading = partiql.reading(select.condition, select.order, through_table(table), bound.values)
         if reading.item is not None and reading.names_keys:
             return reading.item
     raise errors.validation(
@@ -139,27 +140,27 @@ async def _respond(call: _Read | _Write | errors.ApiError, cluster: Cluster) -> 
     name = call.table.name
     named = f'"TableName":"{name}"'.encode()
     try:
-        item, units = await (_read(call, cluster) if isinstance(call, _Read) else _write(call, cluster))
+        item, consumption = await (_read(call, cluster) if isinstance(call, _Read) else _write(call, cluster))
     except errors.ApiError as error:
         return _Response(b"{" + _error(error) + b"," + named + b"}")
     json = b"{" + named + b"}" if item is None else b"{" + named + b',"Item":' + item + b"}"
-    return _Response(json, name, units)
+    return _Response(json, name, consumption)
 
 
-async def _read(call: _Read, cluster: Cluster) -> tuple[bytes | None, float]:
+async def _read(call: _Read, cluster: Cluster) -> tuple[bytes | None, Consumption]:
     found = (await cluster.read(call.table, call.key, strong=call.strong)).record
     if found is None:
-        return None, capacity.read_units(0, strong=call.strong)
+        return None, capacity.of_read(0, strong=call.strong)
     json = record.json_of(found)
     projection = partiql.projection_of(call.select)
     if projection is not None:
         json = values.dumps(projection(values.loads(json)))
-    return json, capacity.read_units(record.size_of(found), strong=call.strong)
+    return json, capacity.of_read(record.size_of(found), strong=call.strong)
 
 
-async def _write(call: _Write, cluster: Cluster) -> tuple[bytes | None, float]:
+async def _write(call: _Write, cluster: Cluster) -> tuple[bytes | None, Consumption]:
     answer = await statements.carry_out(cluster, call.table, call.bound, call.write)
-    return answer.attributes, capacity.write_units(answer.size_old, answer.size_new)
+    return answer.attributes, capacity.of_write(call.table, answer)
 
 
 def _error(error: errors.ApiError) -> bytes:
@@ -170,8 +171,8 @@ def _error(error: errors.ApiError) -> bytes:
 
 
 def _consumed(responses: list[_Response], report: Report) -> bytes:
-    units: dict[str, float] = {}
+    found: dict[str, Consumption] = {}
     for response in responses:
         if response.table:
-            units[response.table] = units.get(response.table, 0.0) + response.units
-    return b",".join(capacity.consumed(name, amount, report) for name, amount in units.items())
+            found.setdefault(response.table, Consumption()).add(response.consumption)
+    return b",".join(capacity.consumed(name, consumption, report) for name, consumption in found.items())

@@ -15,13 +15,17 @@ from typing import Any
 
 from kvorum.control.state import Partition
 from kvorum.model import errors, expressions, keys, legacy, record, values
+from kvorum.model.access_path import AccessPath, through_index, through_table
 from kvorum.model.limits import PAGE_BYTES_MAX
 from kvorum.model.requests import Expressions, Item, LegacyConditions
-from kvorum.model.table import KeySchema, Table
+from kvorum.model.table import Index, IndexStatus, Table
 from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.capacity import Report
+from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import Projection, projection
+
+FETCHED_AT_ONCE = 32
+"""Items of up to 400 KB that one answer of a node brings along with a local index's entries."""
 
 YIELD_EVERY = 256
 """Items parsed and filtered before other requests get the event loop."""
@@ -38,33 +42,57 @@ class Range:
 
 @dataclass(slots=True)
 class Page:
-    """`stopped`: a limit ended the page, whether or not anything follows it."""
+    """`records`: of the entries that were read, `size` bytes of them. `fetched`: the items that they stand for, when
+    those were asked for, each of `fetched_sizes` bytes. `stopped`: a limit ended the page, whether or not anything
+    follows it."""
 
     records: list[bytes] = field(default_factory=list[bytes])
     size: int = 0
+    fetched: list[bytes] = field(default_factory=list[bytes])
+    fetched_sizes: list[int] = field(default_factory=list[int])
     stopped: bool = False
+
+    def consumption(self, path: AccessPath, *, strong: bool) -> Consumption:
+        if path.index is None:
+            return capacity.of_read(self.size, strong=strong)
+        return capacity.of_index_read(path.index, self.size, self.fetched_sizes, strong=strong)
 
 
 async def read_page(
-    cluster: Cluster, ranges: Iterable[Range], *, reverse: bool, strong: bool, items_max: int
+    cluster: Cluster,
+    ranges: Iterable[Range],
+    *,
+    reverse: bool,
+    strong: bool,
+    items_max: int,
+    local_index: int = 0,
+    fetch: bool = False,
 ) -> Page:
-    """`ranges` in the order of reading; `items_max` 0 for no limit."""
+    """`ranges` in the order of reading, of entries of `local_index` where it is not 0; `items_max` 0 for no limit.
+    `fetch`: with the items that the entries stand for."""
     page = Page()
     for piece in ranges:
         lower, upper = piece.lower, piece.upper
         while not page.stopped and lower < upper:
+            left = items_max - len(page.records) if items_max else 0
             answer = await cluster.read_range(
                 piece.partition,
                 lower,
                 upper,
                 reverse=reverse,
-                items_max=items_max - len(page.records) if items_max else 0,
+                items_max=min(left or FETCHED_AT_ONCE, FETCHED_AT_ONCE) if fetch else left,
                 bytes_max=PAGE_BYTES_MAX - page.size,
                 strong=strong,
+                index=local_index,
+                fetch=fetch,
             )
-            page.records += answer.records
-            page.size += sum(map(record.size_of, answer.records))
-            page.stopped = page.size > PAGE_BYTES_MAX or 0 < items_max <= len(page.records)
+            if answer.fetched is None:
+                page.records += answer.records
+                page.size += sum(map(record.size_of, answer.records))
+                page.stopped = page.size > PAGE_BYTES_MAX
+            else:
+                _add_fetched(page, answer.records, answer.fetched)
+            page.stopped = page.stopped or 0 < items_max <= len(page.records)
             if answer.next_key is None:
                 break
             if reverse:
@@ -76,15 +104,39 @@ async def read_page(
     return page
 
 
+def _add_fetched(page: Page, records: list[bytes], fetched: list[bytes]) -> None:
+    """Up to the item that makes the page full: where items are fetched, each of them counts as AWS charges for it,
+    rounded up to the next 4 KB (developer guide, "Local secondary indexes", read capacity units)."""
+    full = PAGE_BYTES_MAX - page.size - capacity.READ_UNIT_BYTES * sum(map(_read_blocks, page.fetched_sizes))
+    for entry, item in zip(records, fetched, strict=True):
+        size, item_size = record.size_of(entry), record.size_of(item)
+        page.records.append(entry)
+        page.fetched.append(item)
+        page.size += size
+        page.fetched_sizes.append(item_size)
+        full -= size + capacity.READ_UNIT_BYTES * _read_blocks(item_size)
+        if full < 0:
+            page.stopped = True
+            return
+
+
+def _read_blocks(size: int) -> int:
+    return int(capacity.read_units(size, strong=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of a page goes into the answer."""
+    """What of a page goes into the answer. `filtered`, `projected`: the top-level attributes that the filter and the
+    projection name."""
 
     filter: Callable[[Item], bool] | None
     projection: Projection | None
     count_only: bool
     report: Report
     strong: bool
+    filtered: list[str] = field(default_factory=list[str])
+    projected: list[str] = field(default_factory=list[str])
+    all_attributes: bool = False
 
     @classmethod
     def of(cls, body: Body, checked: Expressions, older: LegacyConditions | None) -> Selection:
@@ -96,7 +148,52 @@ class Selection:
             count_only=body.get("Select") == "COUNT",
             report=capacity.report(body.get("ReturnConsumedCapacity")),
             strong=body.get("ConsistentRead", False),
+            filtered=_filtered(body, checked, older),
+            projected=_projected(body, checked),
+            all_attributes=body.get("Select") == "ALL_ATTRIBUTES",
         )
+
+    def fetches(self, path: AccessPath, *, keyed: bool) -> bool:
+        """Whether the items behind the entries are needed, as a local index may fetch them. `keyed`: entries are
+        found by key, and not scanned: then a filter may only name what they hold (scanned, they lack the rest).
+        Raises ValidationException for what the index cannot give."""
+        index = path.index
+        if index is None or path.holds_all:
+            return False
+        if self.all_attributes and not index.local:
+            raise _beyond(
+                f"Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} "
+                "because its projection type is not ALL"
+            )
+        missing = path.unprojected(self.projected)
+        if missing and not index.local:
+            raise _beyond(f"Global secondary index {index.name} does not project [{', '.join(missing)}]")
+        unfiltered = path.unprojected(self.filtered) if keyed else []
+        if unfiltered:
+            raise _beyond(
+                f"Secondary index {index.name} does not project one or more filter attributes: "
+                f"[{', '.join(unfiltered)}]"
+            )
+        return self.all_attributes or bool(missing)
+
+
+def _beyond(problem: str) -> errors.ApiError:
+    return errors.validation(f"One or more parameter values were invalid: {problem}")
+
+
+def _filtered(body: Body, checked: Expressions, older: LegacyConditions | None) -> list[str]:
+    text: str | None = body.get("FilterExpression")
+    if text is not None:
+        return expressions.filtered_attributes(text, checked.names)
+    return [] if older is None else [condition.attribute for condition in older.conditions]
+
+
+def _projected(body: Body, checked: Expressions) -> list[str]:
+    text: str | None = body.get("ProjectionExpression")
+    if text is not None:
+        return expressions.projected_attributes(text, checked.names)
+    attributes: list[str] = body.get("AttributesToGet", [])
+    return attributes
 
 
 def _filter(
@@ -136,59 +233,58 @@ def check_select(body: Body, *, prefix: str) -> None:
         raise errors.validation(f"Cannot specify the {given} when choosing to get {wanted}")
 
 
-def read_start_key(body: Body) -> Item | None:
-    """ExclusiveStartKey as values; whether it fits the table is checked later. Raises ValidationException."""
-    raw: Item | None = body.get("ExclusiveStartKey")
-    if raw is None:
+def access_path(body: Body, table: Table, *, strong: bool) -> AccessPath:
+    """Raises ValidationException when there is no such index, or it cannot be read now or so."""
+    name: str | None = body.get("IndexName")
+    if name is None:
+        return through_table(table)
+    index = readable_index(table, name)
+    if index is None:
+        raise errors.validation(f"The table does not have the specified index: {name}")
+    if strong and not index.local:
+        raise errors.validation("Consistent reads are not supported on global secondary indexes")
+    return through_index(table, index)
+
+
+def readable_index(table: Table, name: str) -> Index | None:
+    """None when there is no such index (any more). Raises ValidationException while the table's items are still being
+    entered."""
+    index = next((index for index in table.indexes if index.name == name), None)
+    if index is None or index.status is IndexStatus.DELETING:
         return None
-    try:
-        return values.read_item(raw)[0]
-    except errors.ApiError as error:
-        if error.code != "ValidationException":
-            raise
-        raise errors.validation(f"The provided starting key is invalid: {error.message}") from None
+    if index.status is IndexStatus.CREATING:
+        raise errors.validation(f"Cannot read from backfilling global secondary index: {name}")
+    return index
 
 
-def encode_start_key(schema: KeySchema, start: Item) -> bytes:
-    """Raises ValidationException unless `start` is a key of the table."""
-    try:
-        return keys.encode_key(schema, start)
-    except errors.ApiError as error:
-        raise errors.validation(f"The provided starting key is invalid: {error.message}") from None
-
-
-def refuse_index(body: Body) -> None:
-    index: str | None = body.get("IndexName")
-    if index is not None:
-        raise errors.validation(f"The table does not have the specified index: {index}")
-
-
-async def render(table: Table, page: Page, selection: Selection) -> bytes:
+async def render(path: AccessPath, page: Page, selection: Selection) -> bytes:
     scanned = len(page.records)
     if selection.filter is None and selection.projection is None:
         count = scanned
-        items = [] if selection.count_only else list(map(record.json_of, page.records))
+        shown = page.fetched or page.records
+        items = [] if selection.count_only else list(map(record.json_of, shown))
     else:
-        count, items = await select(page.records, selection)
+        count, items = await select(page, selection)
     parts: list[bytes] = []
     if not selection.count_only:
         parts.append(b'"Items":[' + b",".join(items) + b"]")
     parts.append(b'"Count":%d,"ScannedCount":%d' % (count, scanned))
     if page.stopped:
         last = values.loads(record.json_of(page.records[-1]))
-        parts.append(b'"LastEvaluatedKey":' + values.dumps(_key_of(table.keys, last)))
+        parts.append(b'"LastEvaluatedKey":' + values.dumps(path.last_key(last)))
     if selection.report is not Report.NONE:
-        units = capacity.read_units(page.size, strong=selection.strong)
-        parts.append(b'"ConsumedCapacity":' + capacity.consumed(table.name, units, selection.report))
+        consumption = page.consumption(path, strong=selection.strong)
+        consumed = capacity.consumed(path.table.name, consumption, selection.report)
+        parts.append(b'"ConsumedCapacity":' + consumed)
     return b"{" + b",".join(parts) + b"}"
 
 
-async def select(records: list[bytes], selection: Selection) -> tuple[int, list[bytes]]:
+async def select(page: Page, selection: Selection) -> tuple[int, list[bytes]]:
     """How many items the filter keeps, and their JSON unless they are only counted."""
     condition, kept = selection.filter, selection.projection
     count = 0
     items: list[bytes] = []
-    for position, found in enumerate(records, 1):
+    for position, found in enumerate(page.fetched or page.records, 1):
         if position % YIELD_EVERY == 0:
             await asyncio.sleep(0)
         json = record.json_of(found)
@@ -199,10 +295,3 @@ async def select(records: list[bytes], selection: Selection) -> tuple[int, list[
         if not selection.count_only:
             items.append(json if kept is None else values.dumps(kept(item)))
     return count, items
-
-
-def _key_of(schema: KeySchema, item: Item) -> Item:
-    key = {schema.hash.name: item[schema.hash.name]}
-    if schema.range is not None:
-        key[schema.range.name] = item[schema.range.name]
-    return key

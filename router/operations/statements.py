@@ -9,6 +9,7 @@ from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
 from kvorum.model.table import Table
 from kvorum.router.calls import Body, Cluster
+from kvorum.router.capacity import Report
 from kvorum.router.operations import writing
 
 
@@ -22,9 +23,14 @@ def read(asked: Body) -> Bound:
     return partiql.bind(asked["Statement"], parameters)
 
 
-def write_of(bound: Bound, table: Table, asked: Body) -> Write:
+def write_of(bound: Bound, table: Table, asked: Body, report: Report) -> Write:
     """What a statement that is not a SELECT writes. Raises ValidationException."""
-    return partiql.write_of(bound, table.keys, return_old_on_failure=writing.wants_old_on_failure(asked))
+    return partiql.write_of(
+        bound,
+        table,
+        return_old_on_failure=writing.wants_old_on_failure(asked),
+        measure=report is not Report.NONE and bool(table.indexes),
+    )
 
 
 async def carry_out(cluster: Cluster, table: Table, bound: Bound, write: Write) -> WriteAnswer:

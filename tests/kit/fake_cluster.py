@@ -1,7 +1,7 @@
-"""A region in memory for tests of operations: one dict of records a table, dumb on purpose.
+"""A region in memory for tests of operations: one dict of records a table and one an index, dumb on purpose.
 
-It keeps the Cluster port's promises (router/calls) over partitions that cut the tokens evenly, and can make a
-partition refuse. `call` plays the router's service: a request's body in, the answer's JSON out.
+It keeps the Cluster port's promises (router/calls) over partitions that cut the tokens evenly, enters items into their
+indexes at once, and can make a partition refuse. `call` plays the router's service: a request's body in, the answer's JSON out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from kvorum.control.state import (
     UpdateTable,
 )
 from kvorum.control.transition import apply
-from kvorum.model import errors, item, keys, record
+from kvorum.model import errors, index_keys, indexes, item, keys, record, values
 from kvorum.model.requests import Write
 from kvorum.model.table import Index, KeySchema, Table, TableStatus
 from kvorum.router.operations.registry import COMPOUND, READS, WRITES
@@ -86,7 +86,15 @@ class FakeCluster:
             store.pop(write.key, None)
         else:
             store[write.key] = record.encode(outcome.json, outcome.size, 1, b"eu-test-1")
-        return WriteAnswer(outcome.attributes, 0 if previous is None else previous.size, outcome.size, 1)
+        units = self._enter(table, write.key, None if found is None else record.json_of(found), outcome.json)
+        return WriteAnswer(
+            outcome.attributes,
+            0 if previous is None else previous.size,
+            outcome.size,
+            1,
+            units if write.measure else None,
+            self.collection_bytes(table, write.key) if write.measure else None,
+        )
 
     async def read_range(
         self,
@@ -98,28 +106,30 @@ class FakeCluster:
         items_max: int,
         bytes_max: int,
         strong: bool,
+        index: int = 0,
+        fetch: bool = False,
     ) -> PageAnswer:
         self._refuse(partition)
         self.range_reads += 1
         self.strong_reads += strong
         first, end = keys.token_bounds(partition.lower, partition.upper)
         assert first <= lower <= upper <= end, "a range of one partition"
-        store = self.stores[partition.table_id]
+        store = self.stores[index or partition.table_id]
         found = sorted((key for key in store if lower <= key < upper), reverse=reverse)
         limit = min(filter(None, (items_max, self.page_items_max)), default=0)
         records: list[bytes] = []
         size = 0
+        last = None
         for key in found:
             records.append(store[key])
             size += record.size_of(store[key])
             if size > bytes_max or len(records) == limit:
-                return PageAnswer(records, key)
-        return PageAnswer(records, None)
+                last = key
+                break
+        return PageAnswer(records, last, self._fetched(index, found[: len(records)]) if fetch else None)
 
     async def statistics(self, table: Table, index: Index | None = None) -> StatisticsAnswer:
-        if index is not None:
-            return StatisticsAnswer(0, 0)
-        records = self.stores[table.id].values()
+        records = self.stores[table.id if index is None else index.id].values()
         return StatisticsAnswer(len(records), sum(map(record.size_of, records)))
 
     async def propose(self, command: Command) -> Proposed:
@@ -136,7 +146,58 @@ class FakeCluster:
         assert timeout_seconds > 0
         return True
 
+    def _enter(
+        self, table: Table, key: bytes, old_json: bytes | None, new_json: bytes | None
+    ) -> dict[str, int]:
+        """What the write does to the table's indexes, and the units that it costs there."""
+        units: dict[str, int] = {}
+        for index in table.indexes:
+            view = indexes.View(table.keys, index)
+            old = None if old_json is None else view.entry(values.loads(old_json), key)
+            new = None if new_json is None else view.entry(values.loads(new_json), key)
+            store = self.stores[index.id]
+            if old is not None:
+                del store[old.key]
+            if new is not None:
+                store[new.key] = indexes.encode_entry(new, 1, b"eu-test-1")
+            cost = indexes.write_units(old, new)
+            if cost:
+                units[index.name] = cost
+        return units
+
+    def _enter_all(self, table: Table) -> None:
+        """The table's items into indexes that have no entries yet."""
+        for index in table.indexes:
+            if index.id not in self.stores:
+                store = self.stores[index.id] = {}
+                for key, found in self.stores[table.id].items():
+                    entry = indexes.View(table.keys, index).entry(values.loads(record.json_of(found)), key)
+                    if entry is not None:
+                        store[entry.key] = indexes.encode_entry(entry, 1, b"eu-test-1")
+
+    def _fetched(self, index_id: int, entries: list[bytes]) -> list[bytes]:
+        table, index = next(
+            (table, index)
+            for table in self.directory.tables.values()
+            for index in table.indexes
+            if index.id == index_id
+        )
+        return [self.stores[table.id][index_keys.item_key_of(index.keys, entry)] for entry in entries]
+
     # ---- for tests ---------------------------------------------------------------------------------------
+
+    def collection_bytes(self, table: Table, key: bytes) -> int | None:
+        """Of a table with local indexes: of all items and entries with the partition key's value of `key`."""
+        local = [index.id for index in table.indexes if index.local]
+        if not local:
+            return None
+        prefix = keys.collection_of(table.keys, key)
+        return sum(
+            record.size_of(found)
+            for store in (self.stores[table.id], *(self.stores[number] for number in local))
+            for place, found in store.items()
+            if place.startswith(prefix)
+        )
 
     def partition_of(self, table: Table, key: bytes) -> Partition:
         partition = self.directory.partition_for(table.id, keys.token_of(key))
@@ -218,6 +279,7 @@ class FakeCluster:
         for update in outcome.updates:
             if isinstance(update.record, Table):
                 self.stores.setdefault(update.record.id, {})
+                self._enter_all(update.record)
         self.directory.receive(self._version, False, outcome.updates)
         return Proposed(self._version, outcome.updates)
 

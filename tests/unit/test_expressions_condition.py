@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kvorum.model import expressions
 from kvorum.model.requests import AttributeValue, Item
-from kvorum.model.table import KeyPart, KeySchema
+from kvorum.model.table import IndexKeys, KeyPart
 from tests.kit.items import items
 from tests.kit.items import values as attribute_values
 
@@ -168,7 +168,7 @@ def test_examples(text: str, values: dict[str, AttributeValue], expected: bool) 
     assert expressions.evaluate(text, ITEM, names, values) is expected
 
 
-KEYS = KeySchema(KeyPart("pk", "S"), KeyPart("sk", "N"))
+KEYS = IndexKeys((KeyPart("pk", "S"),), (KeyPart("sk", "N"),))
 P: AttributeValue = {"S": "p"}
 ONE: AttributeValue = {"N": "1"}
 TWO: AttributeValue = {"N": "2"}
@@ -192,14 +192,14 @@ TWO: AttributeValue = {"N": "2"}
 def test_key_ranges(text: str, operator: str, operands: tuple[AttributeValue, ...]) -> None:
     values = {":p": P, ":a": ONE, ":b": TWO}
     used = {name: value for name, value in values.items() if name in text}
-    names = {"#k": "pk"} if "#k" in text else None
+    names = {"#k": "pk"} if "#k" in text else {}
     expressions.check(key_condition=text, names=names, values=used)
-    assert expressions.key_range(text, KEYS, names, used) == expressions.KeyRange(P, operator, operands)
+    assert expressions.key_range(text, KEYS, names, used) == expressions.KeyRange(
+        (P,), (), operator, operands
+    )
 
 
 def test_key_range_of_a_prefix() -> None:
-    schema = KeySchema(KeyPart("pk", "S"), KeyPart("sk", "S"))
-    found = expressions.key_range(
-        "begins_with(sk, :s) AND pk = :p", schema, None, {":p": P, ":s": {"S": "a#"}}
-    )
-    assert found == expressions.KeyRange(P, "begins_with", ({"S": "a#"},))
+    schema = IndexKeys((KeyPart("pk", "S"),), (KeyPart("sk", "S"),))
+    found = expressions.key_range("begins_with(sk, :s) AND pk = :p", schema, {}, {":p": P, ":s": {"S": "a#"}})
+    assert found == expressions.KeyRange((P,), (), "begins_with", ({"S": "a#"},))

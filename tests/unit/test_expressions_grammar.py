@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvorum.model import expressions
+from kvorum.model.access_path import key_attributes
 from kvorum.model.errors import ApiError
 from kvorum.model.expressions.grammar import Parser
 from kvorum.model.expressions.kind import ExpressionKind
@@ -224,7 +225,7 @@ def test_token_soup_is_refused_or_has_a_meaning(words, separator, one, two, item
                 case "condition" | "filter":
                     assert expressions.evaluate(text, item, given_names or {}, given_values) in (True, False)
                 case "key_condition":
-                    expressions.key_range(text, KEYS, given_names, given_values)
+                    expressions.key_range(text, key_attributes(KEYS), given_names or {}, given_values)
                 case "update":
                     expressions.apply_update(text, item, given_names or {}, given_values)
                 case _:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kvorum.model import expressions
+from kvorum.model.access_path import key_attributes
 from kvorum.model.errors import ApiError
 from kvorum.model.table import KeyPart, KeySchema
 
@@ -520,7 +521,7 @@ KEYS = KeySchema(KeyPart("pk", "S"), KeyPart("sk", "N"))
 def test_key_conditions_against_a_schema(text: str, values: dict[str, Any], message: str) -> None:
     expressions.check(key_condition=text, values=values)
     with pytest.raises(ApiError) as caught:
-        expressions.key_range(text, KEYS, None, values)
+        expressions.key_range(text, key_attributes(KEYS), {}, values)
     assert caught.value.message == message
 
 
@@ -533,13 +534,24 @@ def test_an_update_may_not_touch_the_key() -> None:
     )
 
 
-def test_a_querys_filter_may_not_look_at_the_key() -> None:
-    expressions.check_filter_without_keys("a = :v AND b.pk = :v", None, KEYS)
-    with pytest.raises(ApiError) as caught:
-        expressions.check_filter_without_keys("a = :v OR size(pk) > :v", None, KEYS)
-    assert caught.value.message == (
-        "Filter Expression can only contain non-primary key attributes: Primary key attribute: pk"
+def test_the_attributes_that_an_expression_is_about() -> None:
+    names = {"#k": "pk"}
+    assert expressions.filtered_attributes("a = :v AND b.pk = :v OR size(#k[1]) > a", names) == ["a", "b", "pk"]
+    assert expressions.projected_attributes("b.c, #k, b.d[1]", names) == ["b", "pk"]
+    written = expressions.written_types(
+        "SET a = :n, b.c = :s, c = d + :n, d = list_append(d, :l), e = a ADD #k :ss REMOVE f",
+        names,
+        {":n": N, ":s": S, ":l": {"L": []}, ":ss": {"SS": ["x"]}},
     )
+    assert list(written) == [
+        ("a", True, "N"),
+        ("b", False, "S"),
+        ("c", True, "N"),
+        ("d", True, "L"),
+        ("e", True, None),
+        ("pk", True, "SS"),
+        ("f", True, None),
+    ]
 
 
 @pytest.mark.parametrize("text", ["(b.c).d = a", "(b)[0] = a", "(a) BETWEEN (b.c).d AND (c)"])

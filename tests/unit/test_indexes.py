@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvorum.model import index_keys, indexes, keys, numbers
+from kvorum.model import index_checks, index_keys, indexes, keys, numbers
 from kvorum.model import record as records
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import AttributeValue, Item
@@ -294,14 +294,14 @@ def test_a_value_that_cannot_be_an_index_key_is_refused_and_never_entered(
 ) -> None:
     item = {**_KEY, "rank": {"N": "1"}, **attributes}
     with pytest.raises(ApiError) as caught:
-        indexes.check_key_attributes(_TABLE, item)
+        index_checks.check_item(_TABLE, item)
     assert caught.value.message == text
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is None
 
 
 def test_what_is_missing_is_only_left_out() -> None:
     item: Item = {**_KEY, "owner": {"S": "x" * 2_048}}
-    indexes.check_key_attributes(_TABLE, item)
+    index_checks.check_item(_TABLE, item)
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is None
     item["rank"] = {"N": numbers.canonical("1e2")}
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is not None

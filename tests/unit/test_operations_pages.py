@@ -291,6 +291,8 @@ def test_an_unavailable_partition_fails_the_page(cluster: FakeCluster) -> None:
 # ---- refusals ------------------------------------------------------------------------------------------------
 
 _START = "ValidationException: The provided starting key is invalid: "
+_INVALID_START = "ValidationException: The provided starting key is invalid"
+_ONE_ROW = "ValidationException: The query can return at most one row and cannot be restarted"
 _NO_MATCH = "The provided key element does not match the schema"
 _ATTRIBUTES = (
     "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
@@ -325,15 +327,22 @@ _ABOVE_ONE = {
         ({"KeyConditionExpression": "pk < :p"}, "ValidationException: Query key condition not supported"),
         ({"IndexName": "GSI2"}, "ValidationException: The table does not have the specified index: GSI2"),
         ({"TableName": "Absent"}, "ResourceNotFoundException: Requested resource not found"),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _START + _NO_MATCH),
-        ({"ExclusiveStartKey": item("a", "1", x={"S": "x"})}, _START + _NO_MATCH),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}}, _START + _NO_MATCH),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _INVALID_START),
+        ({"ExclusiveStartKey": item("a", "1", x={"S": "x"})}, _INVALID_START),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "xx": {"N": "1"}}}, _INVALID_START),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}}, f"ValidationException: {_NO_MATCH}"),
+        (
+            {"KeyConditionExpression": "sk = :p", "ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}},
+            "ValidationException: Query condition missed key schema element: pk",
+        ),
         (
             {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "x"}}},
             _START + "The parameter cannot be converted to a numeric value: x",
         ),
         ({"ExclusiveStartKey": item("b", "7")}, _OUTSIDE),
         ({**_ABOVE_ONE, "ExclusiveStartKey": item("a", "1")}, _PREDICATE),
+        ({**_ABOVE_ONE, "ExclusiveStartKey": item("b", "1")}, _PREDICATE),
+        ({**_ABOVE_ONE, "ExclusiveStartKey": item("b", "2")}, _ONE_ROW),
         (
             {"Select": "SPECIFIC_ATTRIBUTES"},
             f"ValidationException: 1 validation error detected: {_ATTRIBUTES}",

@@ -353,8 +353,8 @@ _TYPE = "Key attribute's data type should match its data type in table's schema:
             "UPDATE Flat SET n = set_add(n, <<1>>) WHERE pk = 'a'",
             "An operand in the update expression has an incorrect data type",
         ),
-        ("DELETE FROM Flat.Index WHERE pk = 'a'", "An index can only be read"),
-        ("SELECT * FROM Flat.Index", "The table does not have the specified index"),
+        ("DELETE FROM Flat.ByName WHERE pk = 'a'", "This operation is not supported on an index"),
+        ("SELECT * FROM Flat.ByName", "The table does not have the specified index"),
         ("SELECT * FROM Things WHERE pk IN ['p', 'p']", _OVERLAP),
         ("SELECT * FROM Things WHERE pk = 'p' AND (sk > 0 OR sk < 5)", _OVERLAP),
         ("SELECT * FROM Things WHERE pk = 'p' AND x = '1' OR pk = 'p' AND sk = 2", _OVERLAP),
@@ -436,7 +436,7 @@ def test_a_batch_of_reads(cluster: FakeCluster) -> None:
         "SELECT * FROM Flat WHERE n = 1",
         "SELECT * FROM Things WHERE pk = 'p'",
         "SELECT * FROM Things WHERE pk = 'p' AND sk = 2 AND v = 2",
-        "SELECT * FROM Flat.Index WHERE pk = 'a'",
+        "SELECT * FROM Flat.ByName WHERE pk = 'a'",
         ReturnConsumedCapacity="TOTAL",
     )
     assert answer == {
