@@ -99,6 +99,13 @@ def resource_in_use(message: str) -> ApiError:
     return ApiError(_DYNAMODB + "ResourceInUseException", message)
 
 
+def policy_not_found(arn: str) -> ApiError:
+    return ApiError(
+        _DYNAMODB + "PolicyNotFoundException",
+        f"Resource-based policy not found for the provided ResourceArn: {arn}",
+    )
+
+
 def table_not_found(name: str) -> ApiError:
     """What the operations on backups say instead of ResourceNotFoundException."""
     return ApiError(_DYNAMODB + "TableNotFoundException", f"Table not found: {name}")

@@ -16,6 +16,8 @@ _QUERY = {"KeyConditionExpression": "pk = :v", "ExpressionAttributeValues": {":v
 BY_NAME: dict[str, dict[str, Any]] = {
     "DeleteItem": {"Key": KEY},
     "DescribeContinuousBackups": {},
+    "DescribeContributorInsights": {},
+    "DescribeKinesisStreamingDestination": {},
     "DescribeTable": {},
     "DescribeTimeToLive": {},
     "GetItem": {"Key": KEY},

@@ -155,6 +155,17 @@ def test_a_global_index_may_have_four_attributes_of_each_kind(cluster: FakeClust
     assert described(cluster)["GlobalSecondaryIndexes"][0]["KeySchema"] == keys(schema)
 
 
+def test_contributor_insights_are_off(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **table(**gsi(), **lsi("PK SK")))
+    for named in ({}, {"IndexName": "GSI1"}):
+        answer = cluster.call("DescribeContributorInsights", TableName="MyApp", **named)
+        assert_answer_fits("DescribeContributorInsights", answer)
+        assert answer == {"TableName": "MyApp", **named, "ContributorInsightsStatus": "DISABLED"}
+    for absent in ("LSI1", "none"):
+        words = cluster.error("DescribeContributorInsights", TableName="MyApp", IndexName=absent)
+        assert words == "ResourceNotFoundException: Requested resource not found"
+
+
 def test_what_an_index_may_consume_comes_back(cluster: FakeCluster) -> None:
     limits = {"MaxReadRequestUnits": 7}
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 9_000}

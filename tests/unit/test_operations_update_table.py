@@ -401,6 +401,14 @@ def test_what_is_not_there_is_described_as_off(cluster: FakeCluster) -> None:
     assert cluster.error("DescribeContinuousBackups", TableName="Absent") == (
         "TableNotFoundException: Table not found: Absent"
     )
+    answer = cluster.call("DescribeKinesisStreamingDestination", TableName="OnDemand")
+    assert_answer_fits("DescribeKinesisStreamingDestination", answer)
+    assert answer == {"TableName": "OnDemand", "KinesisDataStreamDestinations": []}
+    arn = "arn:aws:dynamodb:eu-test-1:123456789012:table/OnDemand"
+    assert cluster.error("GetResourcePolicy", ResourceArn=arn).startswith("PolicyNotFoundException: ")
+    assert cluster.error("GetResourcePolicy", ResourceArn=arn + "-absent") == (
+        f"ResourceNotFoundException: Requested resource not found: ResourceArn: {arn}-absent not found"
+    )
     cluster.set_status("OnDemand", TableStatus.CREATING)
     assert cluster.error("DescribeTimeToLive", TableName="OnDemand") == (
         "ValidationException: Cannot describe time to live while table is in CREATING state: "
