@@ -3,13 +3,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check format sim bench proto service-model clean
+.PHONY: up test test-kills fuzz check format sim bench proto service-model clean
 
 up: .venv/runtime
 	$(BIN)/kvorum dev --regions ap-northeast-1,us-east-1 $(FLAGS)
 
 test: .venv/development
 	$(BIN)/python -m pytest $(FLAGS)
+
+# The tests of the API against three nodes of which one after another is killed with -9; SEED repeats who and when.
+test-kills: .venv/development
+	$(if $(SEED),KVORUM_KILLS_SEED=$(SEED)) $(BIN)/python -m pytest tests/api --kills -s $(FLAGS)
+
+# make fuzz REQUESTS=100000 SEED=42: how many, and the seed of a run to repeat.
+REQUESTS ?= 20000
+fuzz: .venv/development
+	KVORUM_FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest tests/api/test_fuzz.py -k dev -s --timeout=3600 \
+	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(FLAGS)
 
 check: .venv/development
 	$(BIN)/ruff format --check .

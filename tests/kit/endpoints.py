@@ -21,13 +21,15 @@ _CRASH = re.compile(r"traceback|exception|\bERROR\b|\bCRITICAL\b|restarting", re
 @dataclass(frozen=True)
 class Endpoint:
     """`is_kvorum`: not AWS, and not anything else that speaks its protocol. `grpc`: host:port, "" when unknown.
-    `directory`: where the server runs and its logs end up, None when it is not ours."""
+    `directory`: where the server runs and its logs end up, None when it is not ours. `disturbed`: its nodes die
+    while it is asked, so that callers have to try again, as SDKs do."""
 
     url: str
     region: str
     is_kvorum: bool = True
     grpc: str = ""
     directory: Path | None = None
+    disturbed: bool = False
 
     @property
     def is_aws(self) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Self
+
+Listen = Callable[[bytes], None]
+"""Given what the server says on a connection, in the pieces in which it comes."""
 
 
 class Relay:
-    """Listens on a free loopback port and passes bytes to `port`."""
+    """Listens on a free loopback port and passes bytes to `port`. `listener`: makes a listener for each connection."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, listener: Callable[[], Listen] | None = None) -> None:
         self.address = ""
+        self._listener = listener
         self._port = port
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows: set[asyncio.Task[None]] = set()
@@ -39,14 +44,19 @@ class Relay:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers |= {writer, upstream_writer}
-        for source, target in ((reader, upstream_writer), (upstream_reader, writer)):
-            flow = asyncio.get_running_loop().create_task(self._pass(source, target))
+        listen = self._listener() if self._listener is not None else None
+        for source, target, hears in ((reader, upstream_writer, None), (upstream_reader, writer, listen)):
+            flow = asyncio.get_running_loop().create_task(self._pass(source, target, hears))
             self._flows.add(flow)
             flow.add_done_callback(self._flows.discard)
 
-    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, listen: Listen | None
+    ) -> None:
         try:
             while data := await source.read(65_536):
+                if listen is not None:
+                    listen(data)
                 target.write(data)
                 await target.drain()
         except ConnectionError:
