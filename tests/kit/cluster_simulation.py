@@ -59,6 +59,12 @@ from tests.kit.simulation_history import (
     check_table_lifecycle,
     check_winners,
 )
+from tests.kit.simulation_indexes import (
+    IndexClient,
+    check_indexes,
+    indexed_table_body,
+    unsettled_indexes,
+)
 from tests.kit.simulation_network import Dialler, Host, Network, Server
 from tests.kit.simulation_process import HostClock, SimulatedDisk, SimulatedProcess, SimulatedScheduler
 
@@ -334,7 +340,8 @@ class Region:
 
 
 class ClusterSimulation:
-    """`regions` None: by seed. `faults` None: some kinds, by seed; all of them at once hide each other."""
+    """`regions` None: by seed. `faults` None: some kinds, by seed; all of them at once hide each other.
+    `changes_indexes`: whether an index comes and goes meanwhile; None: by seed."""
 
     def __init__(
         self,
@@ -344,6 +351,7 @@ class ClusterSimulation:
         is_global: bool | None = None,
         faults: tuple[str, ...] | None = None,
         fault_seconds: float = 8.0,
+        changes_indexes: bool | None = None,
     ) -> None:
         self.seed = seed
         self.random = random = Random(seed)
@@ -389,6 +397,13 @@ class ClusterSimulation:
             for name in self.regions
             for number in range(random.choice((0, 1)))
         ]
+        if changes_indexes is None:
+            changes_indexes = Random(f"{seed}/indexes").random() < 0.4
+        self.index_clients = [
+            IndexClient(ports, table, [name for name, keys in self.keys.items() if keys.table == table])
+            for table in dict.fromkeys(keys.table for keys in self.keys.values())
+            if changes_indexes
+        ]
 
     # ---- what there is ----
 
@@ -433,8 +448,8 @@ class ClusterSimulation:
     # ---- the run ----
 
     @property
-    def everybody(self) -> list[ItemClient | TableClient]:
-        return [*self.clients, *self.table_clients]
+    def everybody(self) -> list[ItemClient | TableClient | IndexClient]:
+        return [*self.clients, *self.table_clients, *self.index_clients]
 
     def run(self) -> None:
         """The whole of it; raises Violation."""
@@ -495,7 +510,7 @@ class ClusterSimulation:
                 raise Violation(f"no {what} within {seconds_max:g} s: {self.unsettled()}")
             self.wait(self._glances.uniform(0.03, 0.07))
 
-    def create_table(self, name: str, region: str) -> None:
+    def create_table(self, name: str, region: str, *, indexed: bool = False) -> None:
         door = self.route(region)
         assert door is not None
         answers: list[int] = []
@@ -503,7 +518,7 @@ class ClusterSimulation:
             self.ports,
             door,
             "CreateTable",
-            table_body(name),
+            indexed_table_body(name) if indexed else table_body(name),
             lambda: None,
             lambda status, _: answers.append(status),
         )
@@ -514,7 +529,7 @@ class ClusterSimulation:
     def _create_tables(self) -> None:
         first_users = {keys.table: region for region, keys in reversed(self.keys.items())}
         for name, region in first_users.items():
-            self.create_table(name, region)
+            self.create_table(name, region, indexed=True)
         self.wait_for("active tables", READY_SECONDS_MAX, self._tables_active)
         self.key_bytes: dict[Key, bytes] = {}
         for region, keys in self.keys.items():
@@ -809,6 +824,7 @@ class ClusterSimulation:
         for table in state.tables.values():
             if table.status is not TableStatus.ACTIVE:
                 yield f"{region.name}: table {table.name} is {table.status.name}"
+            yield from unsettled_indexes(region, table)
         for partition in state.partitions.values():
             if partition.dropping or not partition.formed:
                 yield f"{region.name}: {partition}"
@@ -857,7 +873,7 @@ class ClusterSimulation:
         """Own changes behind a peer's cursor."""
         for host in region.nodes:
             partition = host.node.partitions.get(descriptor.id)
-            if partition is None or not partition.replica.serving or not partition.log_changes:
+            if partition is None or not partition.replica.serving or not partition.replicates:
                 continue
             lower, upper = (
                 change_log.position(descriptor.id, 0, 0),
@@ -874,21 +890,21 @@ class ClusterSimulation:
 
     # ---- what everybody holds ----
 
-    def _records(self, host: NodeHost, table: Table) -> dict[bytes, bytes]:
-        """Of one table, as one node stores it; by key without the table's number."""
-        prefix = table.id.to_bytes(4, "big")
-        upper = (table.id + 1).to_bytes(4, "big")
+    def _records(self, host: NodeHost, owner: int) -> dict[bytes, bytes]:
+        """Of one table or index, as one node stores it; by key without the owner's number."""
+        prefix = owner.to_bytes(4, "big")
+        upper = (owner + 1).to_bytes(4, "big")
         return {key[4:]: record for key, record in host.disk.scan(Family.DATA, prefix, upper)}
 
-    def _table_records(self, region: Region, table: Table) -> dict[bytes, bytes]:
-        """Of one table: every replica's, which must be the same."""
+    def records_of(self, region: Region, owner: int) -> dict[bytes, bytes]:
+        """Of one table or global index, by its id: every replica's, which must be the same."""
         leading = region.leading_control
         assert leading is not None
         found: dict[bytes, bytes] = {}
-        for descriptor in leading.directory.partitions_of(table.id):
+        for descriptor in leading.directory.partitions_of(owner):
             lower, upper = key_codec.token_bounds(descriptor.lower, descriptor.upper)
             held = [
-                {k: r for k, r in self._records(host, table).items() if lower <= k < upper}
+                {k: r for k, r in self._records(host, owner).items() if lower <= k < upper}
                 for host in region.nodes
                 if host.at.name in descriptor.replicas
             ]
@@ -906,7 +922,7 @@ class ClusterSimulation:
             if table.global_id:
                 items[table.name] = {}
                 for host in region.nodes:  # not yet settled perhaps: no opinion about replicas
-                    items[table.name].update(self._records(host, table))
+                    items[table.name].update(self._records(host, table.id))
         return items
 
     # ---- safety: what everybody was told ----
@@ -918,12 +934,13 @@ class ClusterSimulation:
             table = self._table(region.name, self.keys[region.name].table)
             if table is None:
                 raise Violation(f"{region.name}: an acknowledged table is gone")
-            held = self._table_records(region, table)
+            held = self.records_of(region, table.id)
             for key in self.keys[region.name].all:
                 record = held.get(self.key_bytes[key])
                 if record is not None:
                     final[key] = record
             self._check_statistics(region, table, held)
+            check_indexes(self, region, table)
         self._check_answers()
         self._check_items(final)
         for client in self.table_clients:
