@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kvorum.model.errors import validation
 from kvorum.model.partiql.grammar import parse
 from kvorum.model.partiql.nodes import Delete, Insert, Select, Source, Update, parameter_placeholder
+from kvorum.model.partiql.texts import texts_of
 from kvorum.model.requests import AttributeValue
 
 
@@ -25,11 +26,14 @@ class Bound:
 
 
 def bind(text: str, parameters: Sequence[AttributeValue]) -> Bound:
-    """`parameters`: canonical. Raises ValidationException."""
+    """`parameters`: canonical. Raises ValidationException, also for what AWS refuses to evaluate whatever the table."""
     statement = parse(text)
     if statement.parameters != len(parameters):
         raise validation("Number of parameters in request and statement don't match.")
     values = dict(statement.literals)
     for position, parameter in enumerate(parameters):
         values[parameter_placeholder(position)] = parameter
-    return Bound(statement.body, values)
+    body = statement.body
+    if not isinstance(body, Insert):
+        texts_of(values, condition=body.condition, update=body.changes if isinstance(body, Update) else None)
+    return Bound(body, values)

@@ -48,10 +48,11 @@ _UNSUPPORTED_TYPES = frozenset(
         "BAG",
         "CHAR",
         "CHARACTER",
+        "CHARACTER VARYING",
         "CLOB",
         "DATE",
         "DECIMAL",
-        "DOUBLE",
+        "DOUBLE PRECISION",
         "FLOAT",
         "INT",
         "INT2",
@@ -182,24 +183,34 @@ class ConditionReader(OperandReader):
         return tuple(choices)
 
     def _type_test(self, operand: Operand) -> Condition:
-        self._advance()
-        negated = self._accept("NOT")
-        word = self._token.text.upper() if self._token.kind in (TokenKind.NAME, TokenKind.SIGN) else ""
+        negated, name = self._type_asked_for()
         condition: Condition
-        if word == "MISSING":
-            function = "attribute_exists" if negated else "attribute_not_exists"
-            self._advance()
-            return Call(function, (operand,))
-        if word in _TYPES:
-            self._advance()
-            condition = Call("attribute_type", (operand, self._bound({"S": _TYPES[word]})))
-            return Not(condition) if negated else condition
-        if word in _UNSUPPORTED_TYPES:
+        if name == "MISSING":
+            return Call("attribute_exists" if negated else "attribute_not_exists", (operand,))
+        if name in _UNSUPPORTED_TYPES:
             raise validation(
-                f"IS asks for a type of DynamoDB, and {word} is none. The types are "
+                f"IS asks for a type of DynamoDB, and {name} is none. The types are "
                 "[MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]"
             )
-        raise not_well_formed("Expected type name")
+        condition = Call("attribute_type", (operand, self._bound({"S": _TYPES[name]})))
+        return Not(condition) if negated else condition
+
+    def _type_asked_for(self) -> tuple[bool, str]:
+        """Over IS [NOT] type: whether NOT, and the type's name in capitals, of one word or two."""
+        self._advance()
+        negated = self._accept("NOT")
+        name = self._word()
+        self._advance()
+        pair = f"{name} {self._word()}"
+        if pair in _UNSUPPORTED_TYPES:
+            self._advance()
+            return negated, pair
+        if name != "MISSING" and name not in _TYPES and name not in _UNSUPPORTED_TYPES:
+            raise not_well_formed("Expected type name")
+        return negated, name
+
+    def _word(self) -> str:
+        return self._token.text.upper() if self._token.kind in (TokenKind.NAME, TokenKind.SIGN) else ""
 
 
 def _is_operand(found: Condition | Operand) -> bool:

@@ -87,13 +87,23 @@ class _StatementReader(ConditionReader):
             case "EXISTS":
                 raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
             case _:
-                raise not_well_formed("Unexpected term" if self._at_end() else "Expected data manipulation")
+                raise self._no_statement()
         self._accept(";")
         if self._token.kind is not TokenKind.END:
             raise not_well_formed(LEFT_OVER)
         return Statement(body, self._literals, self._parameters)
 
     # ---- statements
+
+    def _no_statement(self) -> ApiError:
+        if self._at_end():
+            return self._no_term()
+        if self._at_name() and self._tokens[self._position + 1].sign == "IS":
+            self._advance()
+            self._type_asked_for()
+            if self._at_end():
+                return validation("Unsupported operation: IsType")
+        return not_well_formed("Expected data manipulation")
 
     def _select(self) -> Select:
         self._advance()
@@ -102,7 +112,7 @@ class _StatementReader(ConditionReader):
         columns = self._columns()
         if not self._accept("FROM"):
             raise self._no_term() if self._at_end() else not_well_formed(LEFT_OVER)
-        if self._token.kind not in (TokenKind.NAME, TokenKind.QUOTED):
+        if not self._at_name():
             raise self._no_term()
         source = self._source()
         self._refuse_alias()
@@ -128,8 +138,12 @@ class _StatementReader(ConditionReader):
         return tuple(columns)
 
     def _column(self) -> Column:
-        if self._token.sign == "*":
+        token = self._token
+        if token.sign == "*":
             raise _star_and_others()
+        if self._at_call():
+            place = place_of(self._text, token.start, token.end)
+            raise validation(f"Unexpected path component at {place}")
         steps = self._path().steps
         last = max(place for place, step in enumerate(steps) if isinstance(step, str))
         name = f"{steps[last]}{''.join(f'[{index}]' for index in steps[last + 1 :])}"
@@ -149,16 +163,18 @@ class _StatementReader(ConditionReader):
 
     def _order_term(self) -> Order:
         attribute = self._name()
-        word = self._token.text.upper() if self._token.kind is TokenKind.NAME else ""
-        if word in ("ASC", "DESC"):
+        descending = self._token.sign == "DESC"
+        if self._token.sign in ("ASC", "DESC"):
             self._advance()
-        return Order(attribute, word == "DESC")
+        return Order(attribute, descending)
 
     def _insert(self) -> Insert:
         self._advance()
         if not self._accept("INTO"):
             raise not_well_formed("Expected data manipulation")
         source = self._simple_source()
+        if source.index is not None:
+            raise validation("FROM clause may only contain a single table name")
         if not self._accept("VALUE"):
             raise self._no_term() if self._at_end() else not_well_formed(LEFT_OVER)
         item: dict[str, str] | str
@@ -228,9 +244,8 @@ class _StatementReader(ConditionReader):
     def _set_action(self) -> Action:
         path = self._path()
         self._expect("=")
-        function = self._token
-        if function.kind is TokenKind.NAME and self._opens_call():
-            made = _SET_FUNCTIONS.get(function.text.lower())
+        if self._at_call():
+            made = _SET_FUNCTIONS.get(self._token.text.lower())
             if made is not None:
                 return self._set_change(made, path)
         value = self._operand()
@@ -244,20 +259,16 @@ class _StatementReader(ConditionReader):
         """path = set_add(path, set), or set_delete."""
         function = self._token
         name = function.text.upper()
-        self._advance()
-        self._advance()
-        first = self._token
-        if first.kind not in (TokenKind.NAME, TokenKind.QUOTED) or self._path() != path:
-            place = place_of(self._text, function.start, function.end)
+        arguments = self._arguments()
+        place = place_of(self._text, function.start, function.end)
+        if len(arguments) != 2:
+            raise validation(f"{name} must have exactly two arguments at {place}")
+        (target, target_place), (value, _) = arguments
+        if target != path:
             raise validation(f"The first argument to {name} must equal the assignment value at {place}")
-        end = self._tokens[self._position - 1].end
-        self._expect(",")
-        value = self._operand()
-        self._expect(")")
         given = self._literals.get(value.name) if isinstance(value, Value) else {"": None}
         if not isinstance(value, Value) or (given is not None and type_of(given) not in SET_TYPES):
-            place = place_of(self._text, first.start, end)
-            raise validation(f"The second argument to {name} must be a value with type SET at {place}")
+            raise validation(f"The second argument to {name} must be a value with type SET at {target_place}")
         return made(path, value)
 
     def _remove_action(self) -> Action:
@@ -296,19 +307,21 @@ class _StatementReader(ConditionReader):
     # ---- sources
 
     def _simple_source(self) -> Source:
-        if self._token.kind not in (TokenKind.NAME, TokenKind.QUOTED):
+        if not self._at_name():
             raise not_well_formed("Expected identifier for simple path")
         return self._source()
 
     def _source(self) -> Source:
         table = self._name()
         index = self._name() if self._accept(".") else None
-        if self._token.sign in (".", "["):
+        if self._token.sign == ".":
+            raise validation("A path may contain at most 2 components in the FROM clause")
+        if self._token.sign == "[":
             raise validation("Unexpected path component")
         return Source(table, index)
 
     def _refuse_alias(self) -> None:
-        if self._token.sign == "AS" or self._token.kind in (TokenKind.NAME, TokenKind.QUOTED):
+        if self._token.sign == "AS" or self._at_name():
             raise validation("Aliasing is not supported")
 
     def _unsupported_clause(self) -> ApiError:

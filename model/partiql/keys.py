@@ -9,9 +9,8 @@ matches; the whole condition is then asked of every item.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cmp_to_key
-from itertools import pairwise
 
 from kvorum.model.access_path import AccessPath, key_attributes
 from kvorum.model.errors import ApiError, validation
@@ -23,6 +22,7 @@ from kvorum.model.expressions.nodes import (
     Comparison,
     Condition,
     In,
+    Not,
     Operand,
     Or,
     Path,
@@ -40,9 +40,12 @@ Values = Mapping[str, AttributeValue]
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
+_EXCLUDED = "NOT"
+
+
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A condition on one key attribute, in a KeyRange's words."""
+    """A condition on one key attribute, in a KeyRange's words, or that it excludes some sort keys."""
 
     part: KeyPart
     operator: str
@@ -51,12 +54,14 @@ class _Clause:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Keys lower <= key < upper under one partition key's value. `item`: the item's key when it can be only one."""
+    """Keys lower <= key < upper under one partition key's value. `item`: the item's key when it can be only one.
+    `porous`: the condition excludes some of these keys, which are not its own then and may be another's."""
 
     hash_values: tuple[AttributeValue, ...]
     lower: bytes
     upper: bytes
     item: bytes | None
+    porous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +166,9 @@ def _ordered(
     by_hash: dict[bytes, list[Interval]] = {}
     for interval in intervals:
         by_hash.setdefault(path.hash_prefix(interval.hash_values), []).append(interval)
-    groups = list(by_hash.values())
-    for group in groups:
-        group.sort(key=lambda interval: interval.lower)
-        for one, two in pairwise(group):
-            if two.lower < one.upper:
-                raise validation("Overlapping conditions with range keys are not supported in where clause")
-        if reverse:
+    groups = [_disjoint(group) for group in by_hash.values()]
+    if reverse:
+        for group in groups:
             group.reverse()
     by_value = cmp_to_key(_compare)
     sorting = [
@@ -181,6 +182,19 @@ def _ordered(
             "specified in WHERE clause."
         )
     return [interval for group in groups for interval in group]
+
+
+def _disjoint(intervals: list[Interval]) -> list[Interval]:
+    found: list[Interval] = []
+    for interval in sorted(intervals, key=lambda interval: interval.lower):
+        if not found or interval.lower >= found[-1].upper:
+            found.append(interval)
+            continue
+        last = found[-1]
+        if not (last.porous or interval.porous):
+            raise validation("Overlapping conditions with range keys are not supported in where clause")
+        found[-1] = replace(last, upper=max(last.upper, interval.upper), item=None, porous=True)
+    return found
 
 
 def _compare(one: AttributeValue, two: AttributeValue) -> int:
@@ -232,7 +246,8 @@ def _branches(condition: Condition, keys: IndexKeys, values: Values) -> list[Bra
                     raise _too_many_reads()
                 branches = [one + two for one in branches for two in added]
         case _:
-            branches = [(clause,) for clause in _alternatives(condition, keys, values)] or [()]
+            clauses = _alternatives(condition, keys, values) or _exclusions(condition, keys, values)
+            branches = [(clause,) for clause in clauses] or [()]
     if len(branches) > DECOMPOSED_READS_MAX:
         raise _too_many_reads()
     return branches
@@ -250,7 +265,11 @@ def _interval(branch: Branch, path: AccessPath) -> Interval:
                 "Key attribute's data type should match its data type in table's schema: "
                 f"Key {clause.part.name}"
             )
-    given = {part.name: [clause for clause in branch if clause.part is part] for part in _parts(path.keys)}
+    porous = any(clause.operator == _EXCLUDED for clause in branch)
+    given = {
+        part.name: [clause for clause in branch if clause.part is part and clause.operator != _EXCLUDED]
+        for part in _parts(path.keys)
+    }
     # Of a partition key only equalities are clauses.
     hash_values = tuple(given[part.name][0].operands[0] for part in path.keys.hash)
     contradicted = any(
@@ -272,8 +291,8 @@ def _interval(branch: Branch, path: AccessPath) -> Interval:
         upper = lower
     if path.index is None and len(equal) == len(path.keys.range) and lower < upper:
         # A hash prefix alone is the key of a table without a sort key.
-        return Interval(hash_values, lower, upper, lower)
-    return Interval(hash_values, lower, upper, None)
+        return Interval(hash_values, lower, upper, lower, porous)
+    return Interval(hash_values, lower, upper, None, porous)
 
 
 def _is_all_about_keys(condition: Condition, keys: IndexKeys, values: Values) -> bool:
@@ -310,6 +329,22 @@ def _alternatives(condition: Condition, keys: IndexKeys, values: Values) -> list
         return [_Clause(part, "=", _values_of((choice,), values)) for choice in condition.choices]
     clause = _clause(condition, keys, values)
     return [] if clause is None else [clause]
+
+
+def _exclusions(condition: Condition, keys: IndexKeys, values: Values) -> list[_Clause]:
+    """One, when the condition excludes sort keys and says nothing else."""
+    excluded: Condition | None = None
+    match condition:
+        case Not(inner):
+            excluded = inner
+        case Comparison("<>", left, right):
+            excluded = Comparison("=", left, right)
+        case _:
+            return []
+    clauses = _alternatives(excluded, keys, values)
+    if not clauses or any(clause.part not in keys.range for clause in clauses):
+        return []
+    return [_Clause(clauses[0].part, _EXCLUDED, ())]
 
 
 def _clause(condition: Condition, keys: IndexKeys, values: Values) -> _Clause | None:

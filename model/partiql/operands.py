@@ -12,6 +12,20 @@ from kvorum.model.partiql.reader import Reader
 from kvorum.model.partiql.tokens import TokenKind, place_of
 from kvorum.model.requests import AttributeValue
 
+_FUNCTIONS = frozenset(
+    {
+        "attribute_exists",
+        "attribute_not_exists",
+        "attribute_type",
+        "begins_with",
+        "contains",
+        "if_not_exists",
+        "list_append",
+        "size",
+    }
+)
+"""That model/expressions has. set_add and set_delete are no functions but ways to write an action."""
+
 
 class OperandReader(Reader):
     def __init__(self, text: str) -> None:
@@ -21,9 +35,9 @@ class OperandReader(Reader):
 
     def _operand(self) -> Operand:
         token = self._token
-        if token.kind is TokenKind.NAME and self._opens_call():
+        if self._at_call():
             return self._call()
-        if token.kind in (TokenKind.NAME, TokenKind.QUOTED):
+        if self._at_name():
             return self._path()
         if token.sign == "?":
             return self._parameter()
@@ -36,20 +50,14 @@ class OperandReader(Reader):
             return operand
         return self._bound(self._literal(literals.ROOT, 1))
 
-    def _opens_call(self) -> bool:
-        return self._tokens[self._position + 1].sign == "("  # a name is never the last token, END is
-
     def _call(self) -> Call:
         self._deeper()
-        function = self._token.text.lower()
-        self._advance()
-        self._advance()
-        arguments: list[Operand] = []
-        if not self._accept(")"):
-            arguments.append(self._operand())
-            while self._accept(","):
-                arguments.append(self._operand())
-            self._expect(")")
+        token = self._token
+        function = token.text.lower()
+        arguments = [argument for argument, _ in self._arguments()]
+        if function not in _FUNCTIONS:
+            place = place_of(self._text, token.start, token.end)
+            raise validation(f"Unrecognized function: {function} at {place}")
         if not arguments:
             raise validation(
                 "Incorrect number of operands for operator or function; "
@@ -57,6 +65,21 @@ class OperandReader(Reader):
             )
         self._depth -= 1
         return Call(function, tuple(arguments))
+
+    def _arguments(self) -> list[tuple[Operand, str]]:
+        """Over a function's name and what it is called with, each with its place."""
+        self._advance()
+        self._advance()
+        arguments: list[tuple[Operand, str]] = []
+        if self._accept(")"):
+            return arguments
+        while True:
+            start = self._token.start
+            arguments.append((self._operand(), self._place(start)))
+            if not self._accept(","):
+                break
+        self._expect(")")
+        return arguments
 
     def _parameter(self) -> Value:
         self._advance()
@@ -77,6 +100,9 @@ class OperandReader(Reader):
         if token.sign == "?":
             place = place_of(self._text, token.start, token.end)
             raise validation(f"Unsupported data type: Parameter under key {path} at {place}")
+        if self._at_call():
+            place = place_of(self._text, token.start, token.end)
+            raise validation(f"Unsupported data type: {token.text.lower()} under key {path} at {place}")
         literals.check_level(level, path)
         if token.kind is TokenKind.STRING:
             self._advance()

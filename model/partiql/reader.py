@@ -6,7 +6,8 @@ from __future__ import annotations
 from kvorum.model.errors import ApiError, validation
 from kvorum.model.expressions.nodes import Path, Step
 from kvorum.model.partiql.faults import not_well_formed
-from kvorum.model.partiql.tokens import KEYWORDS, OPERATORS, TokenKind, tokens_of
+from kvorum.model.partiql.keywords import FUNCTIONS, KEYWORDS, OPERATORS
+from kvorum.model.partiql.tokens import TokenKind, place_of, tokens_of
 
 # Keeps the parser inside Python's stack; a condition of such a depth has no other use.
 _DEPTH_MAX = 64
@@ -28,6 +29,8 @@ class Reader:
         steps: list[Step] = [self._name()]
         while True:
             if self._accept("."):
+                if not self._at_name():
+                    raise not_well_formed("Invalid path dot component")
                 steps.append(self._name())
             elif self._accept("["):
                 steps.append(self._index())
@@ -37,12 +40,21 @@ class Reader:
 
     def _name(self) -> str:
         token = self._token
-        if token.kind not in (TokenKind.NAME, TokenKind.QUOTED):
+        if not self._at_name():
             raise self._no_term()
         if not token.text:
-            raise validation("Path component cannot be empty")
+            raise validation("Path component cannot be an empty string")
         self._advance()
         return token.text
+
+    def _at_name(self) -> bool:
+        return self._token.kind in (TokenKind.NAME, TokenKind.QUOTED)
+
+    def _at_call(self) -> bool:
+        token = self._token
+        if token.kind is not TokenKind.NAME and token.sign not in FUNCTIONS:
+            return False
+        return self._tokens[self._position + 1].sign == "("  # neither is ever the last token, END is
 
     def _index(self) -> Step:
         token = self._token
@@ -84,6 +96,10 @@ class Reader:
         self._depth += 1
         if self._depth > _DEPTH_MAX:
             raise not_well_formed("Too many nested expressions")
+
+    def _place(self, start: int) -> str:
+        """Of what was read since `start`, as messages point at it."""
+        return place_of(self._text, start, self._tokens[self._position - 1].end)
 
     def _no_term(self) -> ApiError:
         """What is said of a token where a term should begin."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kvorum.model.partiql.faults import not_well_formed
+from kvorum.model.partiql.keywords import KEYWORDS
 
 
 class TokenKind(Enum):
@@ -18,38 +19,6 @@ class TokenKind(Enum):
     SIGN = "sign"  # an operator, a bracket, a comma, the parameter's ?, or a keyword
     END = "end"
 
-
-OPERATORS = frozenset({"AND", "BETWEEN", "IN", "IS", "LIKE", "OR"})
-"""Keywords that stand between operands."""
-
-KEYWORDS = OPERATORS | {
-    "AS",
-    "BY",
-    "DELETE",
-    "DISTINCT",
-    "EXISTS",
-    "FALSE",
-    "FROM",
-    "GROUP",
-    "HAVING",
-    "INSERT",
-    "INTO",
-    "LIMIT",
-    "MISSING",
-    "NOT",
-    "NULL",
-    "OFFSET",
-    "ORDER",
-    "REMOVE",
-    "RETURNING",
-    "SELECT",
-    "SET",
-    "TRUE",
-    "UPDATE",
-    "VALUE",
-    "WHERE",
-}
-"""Recognised in any case. An attribute or a table of such a name goes into double quotes."""
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t\r\n\f\v]+|--[^\n]*|/\*.*?\*/)"

@@ -269,7 +269,7 @@ def test_returning(clause: str, returned: list[dict[str, Any]]) -> None:
 
 def test_returning_nothing_is_no_row(cluster: FakeCluster) -> None:
     assert execute(cluster, "UPDATE Flat REMOVE n WHERE pk = 'a' RETURNING MODIFIED NEW *") == []
-    assert execute(cluster, "UPDATE Flat SET new = 1 WHERE pk = 'a' RETURNING MODIFIED OLD *") == []
+    assert execute(cluster, "UPDATE Flat SET fresh = 1 WHERE pk = 'a' RETURNING MODIFIED OLD *") == []
 
 
 def test_delete_of_nothing_is_nothing(cluster: FakeCluster) -> None:
@@ -299,6 +299,33 @@ def test_writes_report_capacity(cluster: FakeCluster) -> None:
     )
     consumed = {"TableName": "Flat", "CapacityUnits": 2.0, "Table": {"CapacityUnits": 2.0}}
     assert answer == {"Items": [], "ConsumedCapacity": consumed}
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("pk = 'p' AND NOT sk = 1 OR pk = 'p' AND sk = 2", [0, 2, 3]),
+        ("pk = 'p' AND sk <> 1 OR pk = 'p' AND sk = 1", [0, 1, 2, 3]),
+        ("pk = 'p' AND sk = 3 OR pk = 'p' AND NOT sk IN [0, 1]", [2, 3]),
+        ("pk = 'p' AND NOT sk > 0 OR pk = 'p' AND sk = 2", [0, 2]),
+        ("pk = 'p' OR pk = 'p' AND NOT sk = 1", [0, 1, 2, 3]),
+    ],
+)
+def test_branches_that_exclude_sort_keys_may_overlap(
+    cluster: FakeCluster, where: str, found: list[int]
+) -> None:
+    items = execute(cluster, f"SELECT sk FROM Things WHERE {where}")
+    assert [int(item["sk"]["N"]) for item in items] == found
+
+
+def test_what_no_table_could_evaluate_is_refused_before_the_table_is_looked_for(cluster: FakeCluster) -> None:
+    wrong = (
+        "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N"
+    )
+    assert (
+        refusal(cluster, "SELECT * FROM Nowhere WHERE begins_with(a, 1)") == f"ValidationException: {wrong}"
+    )
+    assert refusal(cluster, "DELETE FROM Nowhere WHERE begins_with(a, 1)") == f"ValidationException: {wrong}"
 
 
 _NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
