@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import orjson
 
 from kvorum.model import errors
+from kvorum.model.faults import in_older_words
 
 FAULTS_MAX = 10
 """AWS stops looking after the tenth violated constraint."""
@@ -754,6 +755,12 @@ class Request:
 
     def worded(self, error: errors.ApiError) -> errors.ApiError:
         """What was found wrong with a request before its table was looked up, in the words of the layer."""
-        if error.code != "ValidationException" or self.layer is not Layer.ENVELOPED:
+        if error.code != "ValidationException":
             return error
-        return errors.in_envelope(error)
+        match self.layer:
+            case Layer.OLDER:
+                return in_older_words(error)
+            case Layer.NEWER:
+                return error
+            case Layer.ENVELOPED:
+                return errors.in_envelope(error)

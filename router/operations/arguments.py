@@ -11,6 +11,7 @@ from functools import partial
 
 from kvorum.control.directory import Directory
 from kvorum.model import errors, expressions, legacy, values
+from kvorum.model.faults import in_older_words
 from kvorum.model.limits import (
     ATTRIBUTE_NAME_BYTES_MAX,
     PLACEHOLDER_BYTES_MAX,
@@ -220,7 +221,7 @@ def _invalid_value(placeholders: Values) -> errors.ApiError:
             if error.code != "ValidationException":
                 return error
             return errors.validation(
-                f"{_VALUES} contains invalid value: {error.message} for key {placeholder}"
+                f"{_VALUES} contains invalid value: {in_older_words(error).message} for key {placeholder}"
             )
     raise AssertionError("none of the values is wrong")
 
