@@ -50,11 +50,7 @@ def _settings(examples: int) -> settings:
 @pytest.fixture(scope="module")
 def things(client: Client, kvorum: Endpoint) -> Iterator[Counter[tuple[str, str]]]:
     """The table that the requests are about, with a few items. Counts the answers by operation and outcome."""
-    try:
-        client.create_table(**TABLE_DEFINITION)
-    except client.exceptions.ClientError:  # indexes are not served yet
-        bare = {name: value for name, value in TABLE_DEFINITION.items() if "Secondary" not in name}
-        client.create_table(**bare | {"AttributeDefinitions": bare["AttributeDefinitions"][:2]})
+    client.create_table(**TABLE_DEFINITION)
     client.get_waiter("table_exists").wait(TableName=TABLE)
     for sort in ("1", "2"):
         client.put_item(TableName=TABLE, Item={"pk": {"S": "a"}, "sk": {"N": sort}, "a": {"N": "1"}})

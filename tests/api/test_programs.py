@@ -25,8 +25,6 @@ _PROGRAMS = Path(__file__).parent / "programs"
 _SECONDS_MAX = 120
 _NODE_MAJOR_MIN = 20
 
-pytestmark = pytest.mark.xfail(run=False, reason="secondary indexes are not served yet")
-
 _FAILED = ["ConditionalCheckFailedException", "The conditional request failed"]
 
 
