@@ -55,17 +55,17 @@ class Endpoint:
 
 
 @contextmanager
-def dev(directory: Path) -> Iterator[Endpoint]:
+def dev(directory: Path, *options: str) -> Iterator[Endpoint]:
     """`kvorum dev`, two regions in memory; the endpoint is the first region's."""
-    with processes.kvorum_dev(directory, in_memory=True) as command:
+    with processes.kvorum_dev(directory, *options, in_memory=True) as command:
         region = processes.REGIONS[0]
         yield Endpoint(command.url, region, grpc=command.grpc[region], directory=directory)
 
 
 @contextmanager
-def up(directory: Path) -> Iterator[Endpoint]:
+def up(directory: Path, *options: str) -> Iterator[Endpoint]:
     """`kvorum up`: one region of a router and three nodes."""
-    with processes.kvorum_up(directory, topology=ONE_REGION) as command:
+    with processes.kvorum_up(directory, *options, topology=ONE_REGION) as command:
         ((region, url),) = command.urls.items()
         yield Endpoint(url, region, grpc=command.grpc[region], directory=directory)
 
