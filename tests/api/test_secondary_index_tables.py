@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kvorum.client import Client as KvorumClient
+from kvorum.client import Index
 from tests.kit.boto import Client, Tables, refused
 from tests.kit.endpoints import Endpoint
 
@@ -309,3 +311,22 @@ def test_counts_of_indexes_are_live(client: Client, kvorum: Endpoint, forum: str
     of_author = 2 + 1 + 2 + 1 + 4 + 2 + 6 + 2  # pk, sk, date, author: names and values
     assert everywhere["byAuthor"]["IndexSizeBytes"] == 3 * of_author
     assert local["IndexSizeBytes"] == table["TableSizeBytes"]
+
+
+def test_the_other_door_creates_indexes_too(client: Client, kvorum: Endpoint, tables: Tables) -> None:
+    if not kvorum.grpc:
+        pytest.skip("only the HTTP address is known")
+    name = tables.unused_name()
+    indexes = {
+        "byDate": Index({"pk": "S", "date": "N"}, projection=["note"], local=True),
+        "byAuthor": Index({"author": "B"}, projection="KEYS_ONLY"),
+    }
+    with KvorumClient(kvorum.grpc) as own:
+        own.create_table(name, {"pk": "S", "sk": "S"}, indexes=indexes)
+        wait_for(client, name)
+        described = {each.name: each for each in own.describe_table(name).indexes}
+    assert {each.name: (each.key, each.local) for each in described.values()} == {
+        "byDate": ({"pk": "S", "date": "N"}, True),
+        "byAuthor": ({"author": "B"}, False),
+    }
+    assert described["byAuthor"].status == "ACTIVE"
