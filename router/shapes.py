@@ -53,10 +53,15 @@ class Layer(Enum):
     """All constraints together, each with the value that violates it."""
     NEWER = 1
     """GetItem, BatchGetItem, Query. Some constraints hide the value, and some are told alone, without looking on. A
-    request without a required member is still treated in the older way."""
+    request without a required member, or deeper than LEVELS_MAX, is still treated in the older way."""
     ENVELOPED = 2
     """PutItem, UpdateItem, DeleteItem. NEWER, and whatever is found wrong before the table is looked up stands behind
     "1 validation error detected: ", not only what a shape says: ReturnValues, expressions, values, Expected."""
+
+
+LEVELS_MAX = 128
+"""Of a request's JSON: more are more than the newer validation reads. The suite finds the border between 62 and 63
+maps in a value (tests/tier3/validation-ordering/deepRequests), which is this many objects in all."""
 
 
 class Echo(Enum):
@@ -745,22 +750,40 @@ class Request:
         """The slow way of `read`: the same answer for every body, and the words when there are faults."""
         converted = self.structure.convert(body, element=False)
         self.structure.demand(converted)
-        faults = Faults(self.layer if self.structure.complete(converted) else Layer.OLDER)
+        faults = Faults(self._layer_of(converted))
         try:
             self.structure.inspect(converted, (), faults)
             faults.raise_if_any()
         except errors.ApiError as error:
-            raise self.worded(error) from None
+            raise self.worded(error, converted) from None
         return converted
 
-    def worded(self, error: errors.ApiError) -> errors.ApiError:
+    def worded(self, error: errors.ApiError, body: dict[str, Any]) -> errors.ApiError:
         """What was found wrong with a request before its table was looked up, in the words of the layer."""
         if error.code != "ValidationException":
             return error
-        match self.layer:
+        match self._layer_of(body):
             case Layer.OLDER:
                 return in_older_words(error)
             case Layer.NEWER:
                 return error
             case Layer.ENVELOPED:
                 return errors.in_envelope(error)
+
+    def _layer_of(self, body: dict[str, Any]) -> Layer:
+        if self.layer is Layer.OLDER or (self.structure.complete(body) and _levels(body) <= LEVELS_MAX):
+            return self.layer
+        return Layer.OLDER
+
+
+def _levels(body: dict[str, Any]) -> int:
+    """How deep the request nests objects and lists; no more than LEVELS_MAX + 1 are counted."""
+    level: list[Any] = [body]
+    count = 0
+    while level and count <= LEVELS_MAX:
+        count += 1
+        inner: list[Any] = []
+        for each in level:
+            inner += each.values() if isinstance(each, dict) else each
+        level = [each for each in inner if isinstance(each, dict | list)]
+    return count

@@ -26,7 +26,7 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         returns = writing.all_old_or_none(body)
         expressions = EXPRESSIONS.read(body) if present else None
     except errors.ApiError as error:
-        raise REQUEST.worded(error) from None
+        raise REQUEST.worded(error, body) from None
     table = table_in_use(body["TableName"], directory, REQUEST.operation)
     encoded = keys.encode_key(table.keys, key)
     options = writing.options(body, table)

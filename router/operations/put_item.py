@@ -28,7 +28,7 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         returns = writing.all_old_or_none(body)
         expressions = EXPRESSIONS.read(body) if present else None
     except errors.ApiError as error:
-        raise REQUEST.worded(error) from None
+        raise REQUEST.worded(error, body) from None
     if size > ITEM_BYTES_MAX:
         raise errors.validation("Item size has exceeded the maximum allowed size")
     table = table_in_use(body["TableName"], directory, REQUEST.operation)

@@ -29,7 +29,7 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         key, _ = values.read_item(body["Key"])
         checked = EXPRESSIONS.read(body) if present else _NOTHING
     except errors.ApiError as error:
-        raise REQUEST.worded(error) from None
+        raise REQUEST.worded(error, body) from None
     table = table_in_use(body["TableName"], directory, REQUEST.operation)
     encoded = keys.encode_key(table.keys, key)
     if checked.update is not None:

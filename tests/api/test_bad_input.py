@@ -69,7 +69,10 @@ class Case(NamedTuple):
 _VALIDATION = "ValidationException"
 _SERIALIZATION = "SerializationException"
 _UNKNOWN = "UnknownOperationException"
-_EMPTY_VALUE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+_ENVELOPE = "1 validation error detected: "
+_EMPTY_VALUE = (
+    _ENVELOPE + "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+)
 _NO_MATCH = "The provided key element does not match the schema"
 
 
@@ -135,7 +138,8 @@ def _cases(table: str) -> Iterator[Case]:
         "two type tags",
         put({"S": "x", "N": "1"}),
         _VALIDATION,
-        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
+        _ENVELOPE
+        + "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
     )
     yield Case(
         "value of a wrong type", put({"S": 5}), _SERIALIZATION, "NUMBER_VALUE cannot be converted to String"
@@ -148,7 +152,7 @@ def _cases(table: str) -> Iterator[Case]:
             b'{"TableName":%b,"Item":{"pk":{"S":"a"},"a":%b{"S":"x"}%b}}' % (name, b'{"L":[' * 33, b"]}" * 33)
         ),
         _VALIDATION,
-        "Nesting Levels have exceeded supported limits: "
+        _ENVELOPE + "Nesting Levels have exceeded supported limits: "
         "Attributes in the item have nested levels beyond supported limit",
     )
     yield Case(

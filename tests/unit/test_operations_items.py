@@ -202,6 +202,16 @@ def test_operations_agree_with_a_dict(requests: list[tuple[str, dict[str, Any]]]
 _INVALID = "ValidationException: One or more parameter values were invalid: "
 _NO_MATCH = "ValidationException: The provided key element does not match the schema"
 _EMPTY_VALUE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+
+
+def deep(levels: int) -> dict[str, Any]:
+    """A string in so many maps."""
+    value: dict[str, Any] = {"S": "leaf"}
+    for _ in range(levels):
+        value = {"M": {"n": value}}
+    return value
+
+
 _ENVELOPED = "ValidationException: 1 validation error detected: "
 _MIXED = (
     "Can not use both expression and non-expression parameters in the same request: "
@@ -405,6 +415,46 @@ _MIXED = (
             "GetItem",
             {"Key": KEY, "AttributesToGet": ["a", "b", "a"]},
             _INVALID + "Duplicate value in attribute name: a",
+        ),
+        # ---- more levels than the newer validation reads
+        (
+            "DeleteItem",
+            {"Key": KEY, "Expected": {"a": {"Value": deep(63)}}, "ReturnValues": "BOGUS"},
+            (
+                "ValidationException: 1 validation error detected: Value 'BOGUS' at 'returnValues' failed to "
+                "satisfy constraint: Member must satisfy enum value set: "
+                "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"
+            ),
+        ),
+        (
+            "DeleteItem",
+            {"Key": {**KEY, "x": deep(62)}, "ReturnValues": "BOGUS"},
+            (
+                _ENVELOPED + "Failed to satisfy constraint: Member must satisfy enum value set: "
+                "[ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
+            ),
+        ),
+        (
+            "PutItem",
+            {
+                "Item": ITEM,
+                "Expected": {"a": {"Value": deep(100)}, "b": {"Exists": False}},
+                "ConditionalOperator": "XOR",
+            },
+            (
+                "ValidationException: 1 validation error detected: Value 'XOR' at 'conditionalOperator' failed "
+                "to satisfy constraint: Member must satisfy enum value set: [OR, AND]"
+            ),
+        ),
+        (
+            "DeleteItem",
+            {
+                "Key": KEY,
+                "ConditionExpression": "a = :deep",
+                "ExpressionAttributeValues": {":deep": deep(100)},
+                "ReturnValues": "UPDATED_NEW",
+            },
+            "ValidationException: ReturnValues can only be ALL_OLD or NONE",
         ),
         # ---- which of several mistakes is told
         (
