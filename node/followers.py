@@ -21,9 +21,11 @@ from kvorum.replication.link import Link
 INDEX_SETTINGS = SenderSettings(linger_ms=0, backoff_ms_min=20, backoff_ms_max=500)
 """An index is to be seen at once, and its partitions are near: after an election they answer again within a second."""
 
+BACKFILL_ITEMS = 128
+
 
 class Followers:
-    """`region`: the own one."""
+    """`region`: the own one. `backfill_items`: so many are entered in a new index at a time."""
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class Followers:
         routes: IndexRoutes,
         now_ms: Callable[[], int],
         region_settings: SenderSettings | None = None,
+        backfill_items: int = BACKFILL_ITEMS,
     ) -> None:
         self._region = region
         self._store = store
@@ -40,6 +43,7 @@ class Followers:
         self._routes = routes
         self._now_ms = now_ms
         self._region_settings = region_settings or SenderSettings()
+        self._backfill_items = backfill_items
 
     def of(self, partition: Partition) -> dict[str, MakeReader]:
         readers: dict[str, MakeReader] = {
@@ -58,4 +62,13 @@ class Followers:
 
     def _index_reader(self, partition: Partition, index: Index, again: Callable[[], None]) -> Reader:
         shown = view(partition.table.keys, index)
-        return IndexReader(partition, shown, self._routes, self._store, self._now_ms, again, INDEX_SETTINGS)
+        return IndexReader(
+            partition,
+            shown,
+            self._routes,
+            self._store,
+            self._now_ms,
+            again,
+            INDEX_SETTINGS,
+            self._backfill_items,
+        )

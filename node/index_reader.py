@@ -32,9 +32,9 @@ from kvorum.node.store import Family, Store
 from kvorum.replication.change_sender import ChangeSender, SenderSettings
 from kvorum.replication.link import LinkFailure, Reply
 
-STEP_ITEMS = 128
 STEP_BYTES = 256 * 1024
-"""A step of the backfill ends with the item that takes it past one of these: no step may hold the loop for long."""
+"""A step of the backfill ends with the item that takes it past this, or with the last of `step_items`: no step may
+hold the loop for long."""
 
 PAUSE_MS_MIN = 50
 PAUSE_MS_MAX = 1_000
@@ -63,6 +63,7 @@ class IndexReader:
         now_ms: Callable[[], int],
         again: Callable[[], None],
         settings: SenderSettings,
+        step_items: int,
     ) -> None:
         self.settings = settings
         self._partition = partition
@@ -71,6 +72,7 @@ class IndexReader:
         self._store = store
         self._now_ms = now_ms
         self._again = again
+        self._step_items = step_items
         self._id = view.index.id
         held = self._replicated
         self._position = held.position if held is not None else b""
@@ -172,7 +174,7 @@ class IndexReader:
         is_end = True
         pairs = self._store.scan(Family.DATA, prefix + lower, prefix + upper)
         for count, (place, record) in enumerate(pairs):
-            if count == STEP_ITEMS or room <= 0:
+            if count == self._step_items or room <= 0:
                 is_end = False
                 break
             last = place[len(prefix) :]

@@ -39,7 +39,7 @@ from kvorum.model.table import Index, Table
 from kvorum.node.announcer import Announcer
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
-from kvorum.node.followers import Followers
+from kvorum.node.followers import BACKFILL_ITEMS, Followers
 from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.machine import Machine
 from kvorum.node.partition import Partition, PartitionMachine
@@ -68,7 +68,8 @@ class NodeSettings:
     `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS.
     `tombstone_days`: how long a deletion is remembered; `index_tombstone_days`: of a global index's entry, which need
     only outlive the messages that are under way. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
-    and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes."""
+    and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes. `backfill_items`: so
+    many of a table's items are entered in a new index at a time."""
 
     name: str
     zone: str
@@ -80,6 +81,7 @@ class NodeSettings:
     reserve_bytes: int | None = None
     tombstone_days: float = 7.0
     index_tombstone_days: float = 1 / 24
+    backfill_items: int = BACKFILL_ITEMS
     inline_sync_us_max: int | None = None
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
 
@@ -135,7 +137,14 @@ class Node:
         self.routes = IndexRoutes(
             settings.name, settings.region, self.directory, self.partitions, ports.links
         )
-        followers = Followers(settings.region, ports.store, ports.link_to_region, self.routes, ports.now_ms)
+        followers = Followers(
+            settings.region,
+            ports.store,
+            ports.link_to_region,
+            self.routes,
+            ports.now_ms,
+            backfill_items=settings.backfill_items,
+        )
         self.senders = Senders(
             store=ports.store,
             readers_of=followers.of,

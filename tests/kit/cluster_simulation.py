@@ -157,6 +157,7 @@ class NodeLife(Life):
             raft=simulation.raft,
             reserve_bytes=RESERVE_BYTES,
             inline_sync_us_max=0,
+            backfill_items=simulation.backfill_items,
         )
         self._ports = NodePorts(
             store=host.disk,
@@ -397,8 +398,10 @@ class ClusterSimulation:
             for name in self.regions
             for number in range(random.choice((0, 1)))
         ]
+        index_random = Random(f"{seed}/indexes")
+        self.backfill_items = index_random.choice((1, 2, 128))
         if changes_indexes is None:
-            changes_indexes = Random(f"{seed}/indexes").random() < 0.4
+            changes_indexes = index_random.random() < 0.4
         self.index_clients = [
             IndexClient(ports, table, [name for name, keys in self.keys.items() if keys.table == table])
             for table in dict.fromkeys(keys.table for keys in self.keys.values())
