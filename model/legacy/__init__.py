@@ -14,7 +14,6 @@ AWS developer guide, "Legacy conditional parameters". Everything raises Validati
 from __future__ import annotations
 
 from kvorum.model.legacy.conditions import (
-    check_filter_without_keys,
     predicate,
     read_conditions,
     read_expected,
@@ -24,7 +23,6 @@ from kvorum.model.legacy.updates import apply_updates, check_key_untouched, crea
 
 __all__ = [
     "apply_updates",
-    "check_filter_without_keys",
     "check_key_untouched",
     "creates_item",
     "key_range",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from kvorum.model.errors import validation
 from kvorum.model.expressions.condition import holds
 from kvorum.model.expressions.nodes import (
     And,
@@ -23,7 +22,6 @@ from kvorum.model.expressions.nodes import (
 )
 from kvorum.model.legacy.comparisons import invalid, read_comparison
 from kvorum.model.requests import AttributeValue, Item, LegacyCondition, LegacyConditions
-from kvorum.model.table import KeySchema
 
 _NO_NAMES: dict[str, str] = {}
 
@@ -81,16 +79,6 @@ def _read_existence(attribute: str, given: dict[str, Any]) -> LegacyCondition:
         word = "null" if exists is None else "true"
         raise invalid(f"Value must be provided when Exists is {word} for Attribute: {attribute}")
     return read_comparison(attribute, "EQ", (given["Value"],))
-
-
-def check_filter_without_keys(given: LegacyConditions, schema: KeySchema) -> None:
-    """Raises ValidationException when a QueryFilter looks at a key attribute of what is queried."""
-    named = {condition.attribute for condition in given.conditions}
-    for part in (schema.hash, schema.range):
-        if part is not None and part.name in named:
-            raise validation(
-                f"QueryFilter can only contain non-primary key attributes: Primary key attribute: {part.name}"
-            )
 
 
 # ---- meaning ----------------------------------------------------------------------------------------------
