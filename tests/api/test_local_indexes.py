@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.kit import endpoints
 from tests.kit.boto import Client, Item, Tables, all_pages, items_of, keys_of, new_client, put_all, refused
+from tests.kit.processes import REGIONS, kvorum_dev, until
 
 PROJECTIONS: dict[str, dict[str, Any]] = {
     "by_text": {"ProjectionType": "ALL"},
@@ -435,3 +439,97 @@ def test_a_table_without_local_indexes_has_no_limit(small: Client, unique: str) 
     small.get_waiter("table_exists").wait(TableName="unlimited")
     small.put_item(TableName="unlimited", Item=row(unique, "a", rest="o" * 2 * ROOM))
     small.delete_table(TableName="unlimited")
+
+
+# ---- other regions, and crashes ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ours(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--url"):
+        pytest.skip("starts servers of its own")
+
+
+def test_what_another_region_writes_is_in_the_index(ours: None, tmp_path: Path) -> None:
+    """And takes room in the collection."""
+    with kvorum_dev(tmp_path, "--item-collection-bytes", str(ROOM), in_memory=True) as dev:
+        near, far = (new_client(endpoints.Endpoint(dev.urls[region], region)) for region in REGIONS)
+
+        def shown(client: Client, count: int) -> list[Item]:
+            """The index's items, once they are so many."""
+
+            def found() -> list[Item] | None:
+                items = query(client, "table", "by_number", "p", Select="ALL_ATTRIBUTES")
+                return items if len(items) == count else None
+
+            return until(found, 5.0, f"{count} entries")
+
+        with closing(near), closing(far):
+            create(near, "table")
+            far.get_waiter("table_exists").wait(TableName="table")
+            here, there = row("p", "a", number=1, rest="o" * 800), row("p", "b", number=0, rest="o" * 800)
+            near.put_item(TableName="table", Item=here)
+            far.put_item(TableName="table", Item=there)
+            for client in (near, far):
+                assert shown(client, 2) == [there, here]
+                code = "ItemCollectionSizeLimitExceededException"
+                refused(client.put_item, code, TableName="table", Item=row("p", "c", rest="o" * 500))
+            near.delete_item(TableName="table", Key=key(there))
+            assert shown(far, 1) == [here]
+            far.put_item(TableName="table", Item=row("p", "c", rest="o" * 500))
+
+
+@pytest.mark.cluster
+def test_indexes_outlive_kill_9(ours: None, tmp_path: Path) -> None:
+    """Killed while it writes, a server comes back with indexes that show its items, no more and no less."""
+    with kvorum_dev(tmp_path, regions=REGIONS[:1]) as dev:
+        endpoint = endpoints.Endpoint(dev.url, REGIONS[0])
+        with closing(new_client(endpoint)) as client:
+            create(client, "table")
+        for crash in range(3):
+            with closing(new_client(endpoint)) as client, ThreadPoolExecutor(8) as pool:
+                writers = [
+                    pool.submit(_write_until_killed, client, crash * 8 + number) for number in range(8)
+                ]
+                until(lambda: len(query(client, "table", "by_number", "p0")) > 3, 10.0, "writes")
+                dev.kill_all()
+                assert sum(writer.result() for writer in writers) > 0
+            dev.start()
+            dev.wait_ready()
+            with closing(new_client(endpoint)) as client:
+                items = items_of(all_pages(client.scan, TableName="table", ConsistentRead=True))
+                _check_indexes(client, items)
+
+
+def _write_until_killed(client: Client, seed: int) -> int:
+    chance = random.Random(seed)
+    written = 0
+    try:
+        while True:
+            item = row(
+                f"p{chance.randrange(3)}", str(chance.randrange(30)), rest="o" * chance.randrange(1, 99)
+            )
+            if chance.random() < 0.8:
+                item |= row("", "", number=chance.randrange(50)) | key(item)
+            if chance.random() < 0.2:
+                client.delete_item(TableName="table", Key=key(item))
+            else:
+                client.put_item(TableName="table", Item=item)
+            written += 1
+    except (BotoCoreError, ClientError):
+        return written
+
+
+def _check_indexes(client: Client, items: list[Item]) -> None:
+    for pk in ("p0", "p1", "p2"):
+        mine = [item for item in items if item["pk"]["S"] == pk]
+        shown = sorted(
+            (item for item in mine if "number" in item),
+            key=lambda item: (int(item["number"]["N"]), item["sk"]["S"]),
+        )
+        assert query(client, "table", "by_number", pk, Select="ALL_ATTRIBUTES") == shown
+        assert query(client, "table", "by_text", pk) == []
+    described = client.describe_table(TableName="table")["Table"]
+    counts = {index["IndexName"]: index["ItemCount"] for index in described["LocalSecondaryIndexes"]}
+    assert described["ItemCount"] == len(items)
+    assert counts == {"by_text": 0, "by_number": sum("number" in item for item in items), "by_binary": 0}
