@@ -62,6 +62,7 @@ from tests.kit.simulation_history import (
 from tests.kit.simulation_indexes import (
     IndexClient,
     check_indexes,
+    idle_items,
     indexed_table_body,
     unsettled_indexes,
 )
@@ -514,20 +515,17 @@ class ClusterSimulation:
             self.wait(self._glances.uniform(0.03, 0.07))
 
     def create_table(self, name: str, region: str, *, indexed: bool = False) -> None:
+        self.ask(region, "CreateTable", indexed_table_body(name) if indexed else table_body(name))
+
+    def ask(self, region: str, operation: str, body: dict[str, Any]) -> None:
+        """What must succeed, for all is well."""
         door = self.route(region)
         assert door is not None
         answers: list[int] = []
-        send(
-            self.ports,
-            door,
-            "CreateTable",
-            indexed_table_body(name) if indexed else table_body(name),
-            lambda: None,
-            lambda status, _: answers.append(status),
-        )
+        send(self.ports, door, operation, body, lambda: None, lambda status, _: answers.append(status))
         self.wait_for("an answer", READY_SECONDS_MAX, lambda: bool(answers))
         if answers != [200]:
-            raise Violation(f"all is well, and yet no table could be made: {answers}")
+            raise Violation(f"all is well, and yet {operation} failed: {answers}")
 
     def _create_tables(self) -> None:
         first_users = {keys.table: region for region, keys in reversed(self.keys.items())}
@@ -541,6 +539,9 @@ class ClusterSimulation:
             for key in keys.all:
                 item = values.read_item(key_of(key))[0]
                 self.key_bytes[key] = key_codec.encode_key(table.keys, item)
+        for name, region in first_users.items():
+            for item in idle_items():
+                self.ask(region, "PutItem", {"TableName": name, "Item": item})
 
     def _tables_active(self) -> bool:
         for host in self.router_hosts:

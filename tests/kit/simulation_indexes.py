@@ -38,6 +38,19 @@ def indexed_table_body(name: str) -> dict[str, Any]:
     return body
 
 
+def idle_items() -> list[dict[str, Any]]:
+    """Written before all else, and never again: nothing but a backfill brings them into an index that comes later."""
+    return [
+        {
+            "p": {"S": f"p{number % 3}"},
+            "s": {"S": f"idle-{number}"},
+            "w": {"N": str(-number)},
+            "v": {"N": str(-number)},
+        }
+        for number in range(1, 13)
+    ]
+
+
 class IndexClient:
     """Adds the index `later` to a table and takes it away again, over and over, in any of `regions`."""
 
