@@ -46,7 +46,8 @@ class WriteItem(Struct, frozen=True, array_like=True, tag=11):
 class ReadRange(Struct, frozen=True, array_like=True, tag=12):
     """Items with lower <= key < upper in key order (backwards when `reverse`), at most `items_max` (0: no
     limit). A page ends with the item that takes it past `bytes_max`. `index`: entries of this local index of the
-    partition's table instead of items, 0 for items; `fetch`: with each of them the item that it stands for."""
+    partition's table instead of items, 0 for items; `fetch`: with each of them the item that it stands for, whose
+    bytes count too."""
 
     partition: int
     epoch: int
