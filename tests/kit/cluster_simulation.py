@@ -539,8 +539,8 @@ class ClusterSimulation:
             for key in keys.all:
                 item = values.read_item(key_of(key))[0]
                 self.key_bytes[key] = key_codec.encode_key(table.keys, item)
-        for name, region in first_users.items():
-            for item in idle_items():
+        for number, (name, region) in enumerate(first_users.items()):
+            for item in idle_items(number):
                 self.ask(region, "PutItem", {"TableName": name, "Item": item})
 
     def _tables_active(self) -> bool:

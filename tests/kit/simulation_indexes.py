@@ -38,8 +38,9 @@ def indexed_table_body(name: str) -> dict[str, Any]:
     return body
 
 
-def idle_items() -> list[dict[str, Any]]:
-    """Written before all else, and never again: nothing but a backfill brings them into an index that comes later."""
+def idle_items(table: int) -> list[dict[str, Any]]:
+    """Written before all else, and never again: nothing but a backfill brings them into an index that comes later.
+    `table`: which one of the simulation's; in each they have other writers."""
     return [
         {
             "p": {"S": f"p{number % 3}"},
@@ -47,7 +48,7 @@ def idle_items() -> list[dict[str, Any]]:
             "w": {"N": str(-number)},
             "v": {"N": str(-number)},
         }
-        for number in range(1, 13)
+        for number in range(12 * table + 1, 12 * table + 13)
     ]
 
 
