@@ -57,30 +57,22 @@ def check_updated_item(table: Table, item: Item) -> None:
 
 
 def check_written_types(table: Table, given: Expressions) -> None:
-    """Raises ValidationException when an update writes a value of another type than an index has its attribute for, or
-    into a place within it."""
+    """Raises ValidationException when an update writes a value of another type than an index has its attribute for."""
     written = list(_written(given))
-    parts = [(part, index) for index in _by_name(table) for part in (*index.keys.hash, *index.keys.range)]
-    for part, index in parts:
-        for attribute, whole, kind in written:
-            if attribute == part.name and whole and kind is not None and kind != part.kind:
-                raise _type_mismatch(index, part, kind)
-    for part, _ in parts:
-        for attribute, whole, _ in written:
-            if attribute == part.name and not whole:
-                raise validation(
-                    "Key attributes must be scalars; list random access '[]' and map lookup '.' "
-                    f"are not allowed: IndexKey: {attribute}"
-                )
+    for index in _by_name(table):
+        for part in (*index.keys.hash, *index.keys.range):
+            for attribute, kind in written:
+                if attribute == part.name and kind is not None and kind != part.kind:
+                    raise _type_mismatch(index, part, kind)
 
 
-def _written(given: Expressions) -> Iterator[tuple[str, bool, str | None]]:
+def _written(given: Expressions) -> Iterator[tuple[str, str | None]]:
     """As expressions.written_types."""
     if given.update is not None:
         yield from expressions.written_types(given.update, given.names, given.values)
     elif given.legacy is not None and given.legacy.updates is not None:
         for update in given.legacy.updates:
-            yield update.attribute, True, None if update.value is None else type_of(update.value)
+            yield update.attribute, None if update.value is None else type_of(update.value)
 
 
 def _fits(indexes: Sequence[Index], item: Item) -> bool:

@@ -19,7 +19,14 @@ from kvorum.model.expressions import key_condition as key_conditions
 from kvorum.model.expressions import operands
 from kvorum.model.expressions import projection as projections
 from kvorum.model.expressions import update as updates
-from kvorum.model.expressions.attributes import filtered_attributes, projected_attributes, written_types
+from kvorum.model.expressions.attributes import (
+    entered_by_filter,
+    entered_by_projection,
+    entered_by_update,
+    filtered_attributes,
+    projected_attributes,
+    written_types,
+)
 from kvorum.model.expressions.key_condition import KeyRange, key_range
 from kvorum.model.expressions.kind import ExpressionKind
 from kvorum.model.expressions.parsing import parse_condition, parse_projection, parse_update
@@ -37,6 +44,9 @@ __all__ = [
     "check",
     "check_key_untouched",
     "creates_item",
+    "entered_by_filter",
+    "entered_by_projection",
+    "entered_by_update",
     "evaluate",
     "filtered_attributes",
     "key_range",

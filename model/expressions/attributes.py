@@ -3,7 +3,7 @@ update would write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from kvorum.model.expressions.kind import ExpressionKind
 from kvorum.model.expressions.nodes import (
@@ -35,13 +35,33 @@ def projected_attributes(text: str, names: Names) -> list[str]:
     return _distinct(attribute_of(path, names) for path in parse_projection(text).root.paths)
 
 
+def entered_by_filter(text: str, names: Names) -> list[str]:
+    """Into which paths of a FilterExpression lead."""
+    return _attributes_of(parse_condition(ExpressionKind.FILTER, text).entered, names)
+
+
+def entered_by_projection(text: str, names: Names) -> list[str]:
+    """Into which paths of a ProjectionExpression lead."""
+    return _attributes_of(parse_projection(text).entered, names)
+
+
+def entered_by_update(text: str, names: Names) -> list[str]:
+    """Into which paths of an UpdateExpression lead, those that it reads too."""
+    return _attributes_of(parse_update(text).entered, names)
+
+
 def written_types(
     text: str, names: Names, values: Mapping[str, AttributeValue]
-) -> Iterator[tuple[str, bool, str | None]]:
-    """Of every action of an UpdateExpression: the attribute, whether it writes the whole of it and not only a place
-    within, and the type of what it writes; None when only an item can tell, or nothing is written."""
+) -> Iterator[tuple[str, str | None]]:
+    """Of every action of an UpdateExpression that writes the whole of an attribute: which, and the type of what it
+    writes; None when only an item can tell, or nothing is written."""
     for action in parse_update(text).root.actions():
-        yield attribute_of(action.path, names), len(action.path.steps) == 1, _type_written(action, values)
+        if len(action.path.steps) == 1:
+            yield attribute_of(action.path, names), _type_written(action, values)
+
+
+def _attributes_of(paths: Iterable[Path], names: Names) -> list[str]:
+    return [attribute_of(path, names) for path in paths]
 
 
 def _type_written(action: Action, values: Mapping[str, AttributeValue]) -> str | None:

@@ -23,12 +23,13 @@ Root = TypeVar("Root", Condition, Update, Projection)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[Root]):
-    """`names` and `values`: the placeholders in use. `checks`: of a condition or an update, what to check
-    even when all are defined."""
+    """`names` and `values`: the placeholders in use. `entered`: the paths that lead into an attribute. `checks`: of a
+    condition or an update, what to check even when all are defined."""
 
     root: Root
     names: frozenset[str]
     values: frozenset[str]
+    entered: tuple[Path, ...]
     checks: tuple[Check, ...] = ()
 
 
@@ -38,7 +39,7 @@ def parse_condition(kind: ExpressionKind, text: str) -> Parsed[Condition]:
     _check_size(kind, text)
     root = Parser(kind, text).condition()
     rules.check_condition(kind, root)
-    return Parsed(root, *_placeholders_of(root), checks_of(root))
+    return Parsed(root, *_parts_of(root), checks_of(root))
 
 
 @lru_cache(CACHED_TEXTS)
@@ -46,7 +47,7 @@ def parse_update(text: str) -> Parsed[Update]:
     _check_size(ExpressionKind.UPDATE, text)
     root = Parser(ExpressionKind.UPDATE, text).update()
     rules.check_update(root)
-    return Parsed(root, *_placeholders_of(root), checks_of_update(root))
+    return Parsed(root, *_parts_of(root), checks_of_update(root))
 
 
 @lru_cache(CACHED_TEXTS)
@@ -54,7 +55,7 @@ def parse_projection(text: str) -> Parsed[Projection]:
     _check_size(ExpressionKind.PROJECTION, text)
     root = Parser(ExpressionKind.PROJECTION, text).projection()
     rules.check_projection(root)
-    return Parsed(root, *_placeholders_of(root))
+    return Parsed(root, *_parts_of(root))
 
 
 def _check_size(kind: ExpressionKind, text: str) -> None:
@@ -67,12 +68,16 @@ def _check_size(kind: ExpressionKind, text: str) -> None:
         raise invalid(kind, f"Expression size has exceeded the maximum allowed size;{tail}")
 
 
-def _placeholders_of(root: Node) -> tuple[frozenset[str], frozenset[str]]:
+def _parts_of(root: Node) -> tuple[frozenset[str], frozenset[str], tuple[Path, ...]]:
+    """As Parsed has them."""
     names: set[str] = set()
     values: set[str] = set()
+    entered: list[Path] = []
     for node in walk(root):
         if isinstance(node, Path):
             names.update(names_in(node))
+            if len(node.steps) > 1:
+                entered.append(node)
         elif isinstance(node, Value):
             values.add(node.name)
-    return frozenset(names), frozenset(values)
+    return frozenset(names), frozenset(values), tuple(entered)

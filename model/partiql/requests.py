@@ -8,6 +8,7 @@ from kvorum.model import expressions, keys, values
 from kvorum.model.errors import validation
 from kvorum.model.expressions.nodes import And, Call, Or, Path
 from kvorum.model.index_checks import check_item, check_written_types
+from kvorum.model.key_paths import check_scalars
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.partiql.binding import Bound
 from kvorum.model.partiql.faults import not_well_formed
@@ -68,6 +69,7 @@ def _update(
     expressions.check_key_untouched(texts.update, texts.names, schema)
     given = texts.expressions()
     check_written_types(table, given)
+    check_scalars(table, expressions.entered_by_update(texts.update, texts.names))
     return UpdateRequest(encoded, key, given, update.returns, return_old_on_failure, measure)
 
 

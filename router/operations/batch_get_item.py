@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from kvorum.control.messages import RecordAnswer
-from kvorum.model import errors, keys, record, values
+from kvorum.model import errors, expressions, keys, record, values
+from kvorum.model.key_paths import check_scalars
 from kvorum.model.limits import BATCH_GET_BYTES_MAX, BATCH_GET_KEYS_MAX
 from kvorum.model.requests import Item
 from kvorum.model.table import Table
@@ -29,13 +30,15 @@ EXPRESSIONS = ExpressionParameters(_PROJECTIONS[:1], _PROJECTIONS[1:], REQUEST.l
 
 @dataclass(slots=True)
 class _Batch:
-    """What is asked of one table. `name`: as the caller wrote it; `asked`: its KeysAndAttributes."""
+    """What is asked of one table. `name`: as the caller wrote it; `asked`: its KeysAndAttributes; `entered`: the
+    attributes that its projection's paths lead into."""
 
     name: str
     asked: dict[str, Any]
     keys: list[Item]
     strong: bool
     projection: Projection | None
+    entered: list[str]
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
@@ -51,6 +54,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         for batch, table in zip(batches, tables, strict=True)
         for key in batch.keys
     ]
+    for batch, table in zip(batches, tables, strict=True):
+        check_scalars(table, batch.entered)
     results = await attempt_all(cluster.read(table, key, strong=strong) for table, key, strong in wanted)
     report = capacity.report(body.get("ReturnConsumedCapacity"))
     return _render(batches, tables, results, report)
@@ -63,11 +68,14 @@ def _check_projected_alike(asked: Iterable[dict[str, Any]]) -> None:
 
 def _read_batch(name: str, asked: dict[str, Any]) -> _Batch:
     present = EXPRESSIONS.present(asked)
-    kept = projection(asked, EXPRESSIONS.read(asked).names if present else {})
+    names = EXPRESSIONS.read(asked).names if present else {}
+    kept = projection(asked, names)
+    text: str | None = asked.get("ProjectionExpression")
+    entered = [] if text is None else expressions.entered_by_projection(text, names)
     found = [values.read_item(key)[0] for key in asked["Keys"]]
     if len({orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in found}) != len(found):
         raise errors.validation("Provided list of item keys contains duplicates")
-    return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept)
+    return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept, entered)
 
 
 def _render(

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import RecordAnswer
-from kvorum.model import keys, record, values
+from kvorum.model import expressions, keys, record, values
+from kvorum.model.key_paths import check_scalars
+from kvorum.model.requests import Expressions
 from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, ReadCall
 from kvorum.router.capacity import Report
@@ -17,6 +19,7 @@ from kvorum.router.operations.arguments import ExpressionParameters, Projection,
 
 REQUEST = service_model.request("GetItem")
 EXPRESSIONS = ExpressionParameters(("ProjectionExpression",), ("AttributesToGet",), REQUEST.layer)
+_NOTHING = Expressions()
 
 
 class Options(Struct, frozen=True):
@@ -28,12 +31,16 @@ def prepare(body: Body, directory: Directory) -> ReadCall:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
     key, _ = values.read_item(body["Key"])
-    kept = projection(body, EXPRESSIONS.read(body).names if present else {})
+    checked = EXPRESSIONS.read(body) if present else _NOTHING
+    kept = projection(body, checked.names)
     table = table_in_use(body["TableName"], directory, REQUEST.operation)
+    encoded = keys.encode_key(table.keys, key)
+    if "ProjectionExpression" in body:
+        check_scalars(table, expressions.entered_by_projection(body["ProjectionExpression"], checked.names))
     report = capacity.report(body.get("ReturnConsumedCapacity"))
     return ReadCall(
         table,
-        keys.encode_key(table.keys, key),
+        encoded,
         body.get("ConsistentRead", False),
         None if kept is None and report is Report.NONE else Options(kept, report),
     )

@@ -9,7 +9,7 @@ projection the answer is the stored JSON, concatenated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,7 +127,7 @@ def _read_blocks(size: int) -> int:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What of a page goes into the answer. `filtered`, `projected`: the top-level attributes that the filter and the
-    projection name."""
+    projection name; `filter_entered`, `projection_entered`: those that their paths lead into."""
 
     filter: Callable[[Item], bool] | None
     projection: Projection | None
@@ -137,6 +137,8 @@ class Selection:
     filtered: list[str] = field(default_factory=list[str])
     projected: list[str] = field(default_factory=list[str])
     all_attributes: bool = False
+    filter_entered: list[str] = field(default_factory=list[str])
+    projection_entered: list[str] = field(default_factory=list[str])
 
     @classmethod
     def of(cls, body: Body, checked: Expressions, older: LegacyConditions | None) -> Selection:
@@ -151,6 +153,10 @@ class Selection:
             filtered=_filtered(body, checked, older),
             projected=_projected(body, checked),
             all_attributes=body.get("Select") == "ALL_ATTRIBUTES",
+            filter_entered=_entered(body, "FilterExpression", expressions.entered_by_filter, checked),
+            projection_entered=_entered(
+                body, "ProjectionExpression", expressions.entered_by_projection, checked
+            ),
         )
 
     def fetches(self, path: AccessPath, *, keyed: bool) -> bool:
@@ -179,6 +185,16 @@ class Selection:
 
 def _beyond(problem: str) -> errors.ApiError:
     return errors.validation(f"One or more parameter values were invalid: {problem}")
+
+
+def _entered(
+    body: Body,
+    parameter: str,
+    entered_by: Callable[[str, Mapping[str, str]], list[str]],
+    checked: Expressions,
+) -> list[str]:
+    text: str | None = body.get(parameter)
+    return [] if text is None else entered_by(text, checked.names)
 
 
 def _filtered(body: Body, checked: Expressions, older: LegacyConditions | None) -> list[str]:

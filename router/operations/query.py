@@ -11,6 +11,7 @@ from functools import partial
 from kvorum.model import errors, expressions, keys, legacy
 from kvorum.model.access_path import AccessPath
 from kvorum.model.expressions import KeyRange
+from kvorum.model.key_paths import check_scalars
 from kvorum.model.requests import Expressions
 from kvorum.model.table import IndexKeys, KeyPart
 from kvorum.router import service_model
@@ -45,8 +46,10 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     path = page.access_path(body, table, strong=selection.strong)
     wanted = range_within(path.keys, _see_nothing if start is None else start_keys.part_checker(path, start))
     after = None if start is None else start_keys.encode_within(path, start, wanted)
+    check_scalars(table, selection.projection_entered)
     _check_filter_without_keys(body, selection.filtered, path.keys)
     fetch = selection.fetches(path, keyed=True)
+    check_scalars(table, selection.filter_entered)
     reverse = body.get("ScanIndexForward", True) is False
     ranges = _ranges(cluster, path, wanted, after, reverse=reverse)
     found = await page.read_page(

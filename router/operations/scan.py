@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kvorum.model import errors, keys
 from kvorum.model.access_path import AccessPath
+from kvorum.model.key_paths import check_scalars
 from kvorum.model.requests import Expressions, Item
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
@@ -49,6 +50,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
             "Please use ExclusiveStartKey with correct Segment. "
             f"TotalSegments: {segments} Segment: {segment}"
         )
+    check_scalars(table, selection.projection_entered)
+    check_scalars(table, selection.filter_entered)
     found = await page.read_page(
         cluster,
         ranges_of(cluster, path, lower, upper, after),

@@ -9,6 +9,7 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import WriteAnswer
 from kvorum.model import errors, expressions, keys, legacy, values
 from kvorum.model.index_checks import check_written_types
+from kvorum.model.key_paths import check_scalars
 from kvorum.model.requests import Expressions, ReturnValues, Update
 from kvorum.router import service_model
 from kvorum.router.calls import Body, WriteCall
@@ -38,6 +39,8 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         legacy.check_key_untouched(checked.legacy.updates, table.keys)
     if table.indexes:
         check_written_types(table, checked)
+    if checked.update is not None:
+        check_scalars(table, expressions.entered_by_update(checked.update, checked.names))
     options = writing.options(body, table)
     update = Update(
         encoded,

@@ -544,14 +544,21 @@ def test_the_attributes_that_an_expression_is_about() -> None:
         {":n": N, ":s": S, ":l": {"L": []}, ":ss": {"SS": ["x"]}},
     )
     assert list(written) == [
-        ("a", True, "N"),
-        ("b", False, "S"),
-        ("c", True, "N"),
-        ("d", True, "L"),
-        ("e", True, None),
-        ("pk", True, "SS"),
-        ("f", True, None),
+        ("a", "N"),
+        ("c", "N"),
+        ("d", "L"),
+        ("e", None),
+        ("pk", "SS"),
+        ("f", None),
     ]
+
+
+def test_the_attributes_that_paths_lead_into() -> None:
+    names = {"#k": "pk"}
+    assert expressions.entered_by_filter("a = b.c AND size(#k[1]) > a", names) == ["b", "pk"]
+    assert expressions.entered_by_projection("a, b.c, #k[0].d", names) == ["b", "pk"]
+    update = "SET a = if_not_exists(b.c, d), e[0] = a REMOVE #k.f"
+    assert sorted(expressions.entered_by_update(update, names)) == ["b", "e", "pk"]
 
 
 @pytest.mark.parametrize("text", ["(b.c).d = a", "(b)[0] = a", "(a) BETWEEN (b.c).d AND (c)"])

@@ -274,6 +274,20 @@ _REQUIRED = (
                 "Expression parameters: {ProjectionExpression}"
             ),
         ),
+        (
+            {
+                "One": {"Keys": [item("a")]},
+                "Two": {
+                    "Keys": [item("a")],
+                    "ProjectionExpression": "#p.a",
+                    "ExpressionAttributeNames": {"#p": "pk"},
+                },
+            },
+            (
+                "ValidationException: Key attributes must be scalars; list random access '[]' and map lookup '.' "
+                "are not allowed: Key: pk"
+            ),
+        ),
     ],
 )
 def test_a_batch_of_reads_is_refused_whole(cluster: FakeCluster, requests: Any, error: str) -> None:

@@ -219,10 +219,19 @@ _MIXED = (
 )
 
 
+_NO_SCALAR = (
+    "ValidationException: Key attributes must be scalars; "
+    "list random access '[]' and map lookup '.' are not allowed: "
+)
+
+
 @pytest.mark.parametrize(
     ("operation", "more", "error"),
     [
         # ---- keys and items
+        ("GetItem", {"Key": KEY, "ProjectionExpression": "a, pk.x"}, _NO_SCALAR + "Key: pk"),
+        ("GetItem", {"Key": {"pk": {"S": "a"}}, "ProjectionExpression": "pk.x"}, _NO_MATCH),
+        ("UpdateItem", {"Key": KEY, "UpdateExpression": "SET a = sk[0]"}, _NO_SCALAR + "Key: sk"),
         ("GetItem", {"Key": {"pk": {"S": "a"}}}, _NO_MATCH),
         ("GetItem", {"Key": {**KEY, "x": {"S": "a"}}}, _NO_MATCH),
         ("GetItem", {"Key": {"pk": {"N": "1"}, "sk": {"N": "1"}}}, _NO_MATCH),

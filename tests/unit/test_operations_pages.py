@@ -310,6 +310,10 @@ _FILTER_ON_KEY = (
     "ValidationException: Filter Expression can only contain non-primary key attributes: "
     "Primary key attribute: sk"
 )
+_NO_SCALAR = (
+    "ValidationException: Key attributes must be scalars; "
+    "list random access '[]' and map lookup '.' are not allowed: Key: "
+)
 _ABOVE_ONE = {
     "KeyConditionExpression": "pk = :p AND sk > :s",
     "ExpressionAttributeValues": {":p": {"S": "a"}, ":s": {"N": "1"}},
@@ -357,6 +361,8 @@ _ABOVE_ONE = {
             "ValidationException: Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES",
         ),
         ({"FilterExpression": "attribute_exists(sk)"}, _FILTER_ON_KEY),
+        ({"FilterExpression": "attribute_exists(sk.a)"}, _FILTER_ON_KEY),
+        ({"ProjectionExpression": "v, sk[0]", "FilterExpression": "attribute_exists(sk)"}, _NO_SCALAR + "sk"),
     ],
 )
 def test_a_query_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:
@@ -383,6 +389,8 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
         ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
         ({"IndexName": "GSI2"}, "ValidationException: The table does not have the specified index: GSI2"),
         ({"TableName": "Absent"}, "ResourceNotFoundException: Requested resource not found"),
+        ({"FilterExpression": "attribute_exists(sk.a)"}, _NO_SCALAR + "sk"),
+        ({"FilterExpression": "attribute_exists(sk.a)", "ProjectionExpression": "pk.a"}, _NO_SCALAR + "pk"),
     ],
 )
 def test_a_scan_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:
