@@ -276,8 +276,7 @@ _REQUIRED = (
         ),
         (
             {
-                "One": {"Keys": [item("a")]},
-                "Two": {
+                "One": {
                     "Keys": [item("a")],
                     "ProjectionExpression": "#p.a",
                     "ExpressionAttributeNames": {"#p": "pk"},
