@@ -1,6 +1,6 @@
 """Two regions of real processes that are killed with -9 or paused, with writers in both: nothing acknowledged is
-lost, the regions end up identical, registers stay linearizable, and a dead leader is missed for less than two
-seconds. docs/chaos.md tells what came out.
+lost, the regions end up identical, global indexes show what their table holds, registers stay linearizable, and a
+dead leader is missed for less than two seconds. docs/chaos.md tells what came out.
 
 CHAOS_SECONDS sets how long it goes on (20 by default), CHAOS_SEED repeats a schedule; both are printed.
 """
@@ -17,13 +17,23 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit import dynamo
 from tests.kit.history import check_items, is_linearizable, register
 from tests.kit.processes import REGIONS, Up, get, kvorum_up, until
-from tests.kit.workload import KEYS, TABLE, Record, Writer, observation, ranges_by_region
+from tests.kit.workload import (
+    INDEXES,
+    KEYS,
+    TABLE,
+    Record,
+    Writer,
+    indexed,
+    observation,
+    ranges_by_region,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -71,7 +81,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, faults: Faults, seconds: f
     seed = int(os.environ.get("CHAOS_SEED", random.randrange(1 << 32)))
     print(f"\nCHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}: {faults.value}")
     with kvorum_up(tmp_path) as up:
-        dynamo.create_table(up.urls[REGIONS[0]], TABLE)
+        dynamo.create_table(up.urls[REGIONS[0]], TABLE, indexes=INDEXES)
         for url in up.urls.values():
             until(lambda: dynamo.is_active(url, TABLE), 10, "the table in both regions")  # noqa: B023
         record = Record()
@@ -83,6 +93,8 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, faults: Faults, seconds: f
         outages = _report(record, deaths, seconds)
         different = [key for key in here.keys() | there.keys() if here.get(key) != there.get(key)]
         assert not different, f"items differ between the regions: {different[:5]}"
+        for url in up.urls.values():
+            _check_indexes(url, here)
         final = [observation(key, None, here.get(key, {}), invoked, time.time()) for key in KEYS]
         violations = check_items(record.writes, record.observations + final)
         assert not violations, f"{len(violations)} violations: {violations[:5]}"
@@ -158,10 +170,24 @@ def _wait_exchanged(up: Up) -> None:
             and all(partition["leader"] for partition in region["partitions"])
             and region["lag_ms"]
             and not any(region["lag_ms"].values())
+            and len(region["index_lag_ms"]) == len(INDEXES)
+            and not any(region["index_lag_ms"].values())
             for region in status
         )
 
     until(settled, 30, "both regions' lag at 0")
+
+
+def _check_indexes(url: str, items: dict[str, dict[str, Any]]) -> None:
+    """An index is read from any replica: the last of them is given a moment."""
+    for attribute in INDEXES:
+        expected = indexed(items, attribute)
+        assert expected, f"nothing has a {attribute}: this proves nothing"
+        deadline = time.monotonic() + 3
+        while (held := dynamo.scan(url, TABLE, f"by-{attribute}")) != expected:
+            different = [key for key in held.keys() | expected.keys() if held.get(key) != expected.get(key)]
+            assert time.monotonic() < deadline, f"the index by {attribute} differs: {different[:5]}"
+            time.sleep(0.1)
 
 
 def _outages(record: Record, deaths: list[Death]) -> list[float]:

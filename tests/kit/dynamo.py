@@ -131,19 +131,28 @@ def call(url: str, operation: str, body: dict[str, Any], seconds: float = 15.0) 
         connection.close()
 
 
-def create_table(url: str, name: str, seconds: float = 15.0) -> None:
-    """A table with the string partition key `id`; waits until it is active."""
-    answer = call(
-        url,
-        "CreateTable",
-        {
-            "TableName": name,
-            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-            "BillingMode": "PAY_PER_REQUEST",
-        },
-        seconds,
-    )
+def create_table(
+    url: str, name: str, seconds: float = 15.0, indexes: dict[str, dict[str, Any]] | None = None
+) -> None:
+    """A table with the string partition key `id`. `indexes`: projections of global indexes, by the string attribute
+    that each has as its partition key and `by-<attribute>` as its name."""
+    names = list(indexes or ())
+    body: dict[str, Any] = {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in ("id", *names)],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    if indexes:
+        body["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": f"by-{each}",
+                "KeySchema": [{"AttributeName": each, "KeyType": "HASH"}],
+                "Projection": projection,
+            }
+            for each, projection in indexes.items()
+        ]
+    answer = call(url, "CreateTable", body, seconds)
     assert answer.ok, answer
 
 
@@ -169,14 +178,17 @@ def value_of(answer: Answer) -> str | None:
     return None if item is None else str(item["value"]["S"])
 
 
-def scan(url: str, table: str) -> dict[str, dict[str, Any]]:
-    """Every item by its `id`; strongly consistent."""
+def scan(url: str, table: str, index: str | None = None) -> dict[str, dict[str, Any]]:
+    """Every item by its `id`; strongly consistent. `index`: as this global index has it, eventually consistent."""
     items: dict[str, dict[str, Any]] = {}
     start: dict[str, Any] = {}
+    where = {"ConsistentRead": True} if index is None else {"IndexName": index}
     while True:
-        answer = call(url, "Scan", {"TableName": table, "ConsistentRead": True, **start})
+        answer = call(url, "Scan", {"TableName": table, **where, **start})
         assert answer.ok, answer
-        items.update({item["id"]["S"]: item for item in answer.body["Items"]})
+        for item in answer.body["Items"]:
+            assert item["id"]["S"] not in items, f"{item['id']['S']} twice in {index or table}"
+            items[item["id"]["S"]] = item
         if "LastEvaluatedKey" not in answer.body:
             return items
         start = {"ExclusiveStartKey": answer.body["LastEvaluatedKey"]}

@@ -23,6 +23,9 @@ from tests.kit.history import Observation, Operation, Outcome, Write
 
 TABLE = "chaos"
 KEYS = tuple(f"key-{number}" for number in range(200))
+INDEXES = {"value": {"ProjectionType": "KEYS_ONLY"}, "base": {"ProjectionType": "ALL"}}
+"""Projections of the table's global indexes, by their key. Every write has another `value`; only a put gives an item
+a `base`."""
 REGISTERS = 3
 """A region; their keys begin with its name, so that only this region's clients know them."""
 
@@ -213,10 +216,18 @@ def ranges_by_region(status: Iterable[dict[str, Any]]) -> dict[str, PartitionRan
         mine = sorted(
             (int(partition["lower"], 16), int(partition["id"]))
             for partition in region["partitions"]
-            if partition["table"] == TABLE
+            if partition["table"] == TABLE and not partition["index"]
         )
         found[region["name"]] = PartitionRanges([lower for lower, _ in mine], [number for _, number in mine])
     return found
+
+
+def indexed(items: dict[str, dict[str, Any]], attribute: str) -> dict[str, dict[str, Any]]:
+    """What the index by `attribute` must show of the table's items, by `id`."""
+    shown = {key: item for key, item in items.items() if attribute in item}
+    if INDEXES[attribute]["ProjectionType"] == "KEYS_ONLY":
+        return {key: {name: item[name] for name in ("id", attribute)} for key, item in shown.items()}
+    return shown
 
 
 def final_observations(url: str) -> list[Observation]:
