@@ -55,7 +55,7 @@ class IndexFeed:
     def tend(self, table: Table, version: int) -> None:
         """Propose what is missing. `table`: the partition's, in the directory of this version. What is refused or
         lost is proposed again at the next call."""
-        if not self._leader.serving:
+        if not (table.indexes or self._cursors.by_id) or not self._leader.serving:
             return
         known = self._cursors.by_id
         self._opening -= known.keys()

@@ -164,7 +164,7 @@ class Senders:
         answered = partial(self._answered, tail, batch.number)
 
         def proven(is_leader: bool) -> None:
-            if is_leader:
+            if is_leader and self._is_wanted(tail):
                 tail.reader.ship(batch.entries, answered)
             else:
                 answered(LinkFailure(sent=False, reason="leads no longer"))

@@ -31,12 +31,13 @@ Translate = Callable[[Change], Iterable[tuple[bytes, bytes]]]
 @dataclass(frozen=True, slots=True)
 class SenderSettings:
     """`linger_ms`: while changes keep coming, so long goes by from one incomplete batch to the next. A batch
-    passes `batch_bytes` by at most one item. `scanned_max`: log entries read for one batch, so that no read
-    holds the loop for long."""
+    passes `batch_bytes` by at most one item. `scanned_max` and `scanned_bytes`: log entries, and records in them, read
+    for one batch, so that no read holds the loop for long."""
 
     batch_changes: int = 512
     batch_bytes: int = 256 * 1024
     scanned_max: int = 2_048
+    scanned_bytes: int = 1024 * 1024
     window: int = 4
     linger_ms: int = 50
     cursor_ms: int = 1_000
@@ -197,7 +198,7 @@ class ChangeSender:
         """
         settings = self._settings
         chosen: dict[bytes, bytes] = {}
-        room = settings.batch_bytes
+        room, readable = settings.batch_bytes, settings.scanned_bytes
         scanned = since_ms = 0
         index, offset = self._place
         complete = True  # whether all of the last entry's changes were read
@@ -205,12 +206,14 @@ class ChangeSender:
         for index_next, offset_next, change in self._read(*self._place):
             if index_next > applied:
                 break  # the store is ahead of the disk: this may yet be lost, and must not be elsewhere then
-            if len(chosen) >= settings.batch_changes or room <= 0 or scanned >= settings.scanned_max:
+            is_full = len(chosen) >= settings.batch_changes or room <= 0
+            if is_full or scanned >= settings.scanned_max or readable <= 0:
                 complete = index_next != index
                 self._more = True
                 break
             index, offset = index_next, offset_next
             scanned += 1
+            readable -= len(change.record) + len(change.previous or b"")
             passed_over = True
             for key, record in self._translate(change):
                 passed_over = False

@@ -122,6 +122,53 @@ def test_bytes_bound_a_batch_but_one_item_always_goes() -> None:
     assert _keys(sender, log) == "b"
 
 
+def test_bytes_bound_what_is_read_for_a_batch_that_needs_little_of_it() -> None:
+    log = Log()
+    log.add(1, *"abcdef", region="us")
+    log.add(2, "b")
+    record_bytes = len(log.changes[0][2].record)
+    sender = _sender(log, settings=SenderSettings(scanned_bytes=4 * record_bytes))
+    assert _keys(sender, log) is None
+    assert sender.more
+    assert sender.cursor == 0
+    assert _keys(sender, log) == "b"
+    assert sender.cursor == 1
+
+
+def test_what_may_still_be_lost_is_not_read() -> None:
+    log = Log()
+    log.add(1, "a")
+    log.add(2, "b", "c")
+    log.add(3, "d")
+    sender = _sender(log, settings=SenderSettings(linger_ms=0))
+    batch = sender.next_batch(2, NOW)
+    assert batch is not None
+    assert [key for key, _ in batch.entries] == [b"a", b"b", b"c"]
+    assert not sender.more
+    assert sender.next_batch(2, NOW) is None
+    sender.acknowledged(batch.number, 0)
+    assert sender.cursor == 2
+    assert _keys(sender, log) == "d"
+
+
+def test_it_has_reached_what_is_acknowledged_and_what_says_nothing() -> None:
+    log = Log()
+    log.add(1, "a")
+    sender = _sender(log)
+    assert not sender.has_reached(5)
+    batch = sender.next_batch(5, NOW)
+    assert batch is not None
+    assert not sender.has_reached(1)
+    sender.acknowledged(batch.number, 0)
+    assert sender.has_reached(5)
+    assert not sender.has_reached(6)
+    log.add(6, "b")
+    batch = sender.next_batch(6, NOW)
+    assert batch is not None
+    sender.failed(batch.number, NOW)
+    assert not sender.has_reached(6)
+
+
 def test_after_a_failure_it_pauses_then_probes_then_goes_on_from_the_cursor() -> None:
     log = Log()
     for index, key in enumerate("abcdefg", start=1):
