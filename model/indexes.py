@@ -64,14 +64,15 @@ class View:
         """What the change from `previous` to `record` (model/record; either may be a tombstone) does to a global
         index: (entry key, record of the entry or tombstone), at the stamp of `record`."""
         stamp, region = records.stamp_of(record), records.region_of(record)
-        entry = self.entry(_item_of(record), item_key)
+        entry = self.entry(_item_of(record), item_key, records.size_of(record))
         before = _item_of(previous)
         old_key = entry_key(self.index.keys, before, item_key) if before is not None else None
         operations: list[tuple[bytes, bytes]] = []
         if old_key is not None and (entry is None or old_key != entry.key):
             operations.append((old_key, records.encode_tombstone(stamp, region)))
         if entry is not None:
-            operations.append((entry.key, encode_entry(entry, stamp, region)))
+            made = record if self._names is None else encode_entry(entry, stamp, region)
+            operations.append((entry.key, made))
         return operations
 
 
