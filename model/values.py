@@ -222,7 +222,7 @@ def _duplicates(members: list[str], keys: list[Any], separator: str, problem: st
 def _read_list(_value: AttributeValue, content: Any, level: int) -> int:
     elements = _members(content)
     if elements and level == NESTING_LEVELS_MAX:
-        raise _too_deep()
+        raise too_deep()
     size = _CONTAINER_BYTES
     for element in elements:
         size += _ELEMENT_BYTES + _read(element, level + 1)
@@ -233,7 +233,7 @@ def _read_map(_value: AttributeValue, content: Any, level: int) -> int:
     if type(content) is not dict:
         raise _not_a_map(content)
     if content and level == NESTING_LEVELS_MAX:
-        raise _too_deep()
+        raise too_deep()
     size = _CONTAINER_BYTES
     for name, element in content.items():
         _check_name(name)
@@ -303,7 +303,8 @@ def _empty() -> ApiError:
     return validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
 
 
-def _too_deep() -> ApiError:
+def too_deep() -> ApiError:
+    """For a value of more than NESTING_LEVELS_MAX levels."""
     return validation(
         "Nesting Levels have exceeded supported limits: "
         "Attributes in the item have nested levels beyond supported limit"

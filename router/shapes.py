@@ -23,6 +23,7 @@ import orjson
 
 from kvorum.model import errors
 from kvorum.model.faults import in_older_words
+from kvorum.model.values import too_deep
 
 FAULTS_MAX = 10
 """AWS stops looking after the tenth violated constraint."""
@@ -744,7 +745,10 @@ class Request:
     def read(self, body: dict[str, Any]) -> dict[str, Any]:
         """`body` itself when it is right as it stands, else a copy without nulls and unknown members, its
         scalars converted. Raises SerializationException or ValidationException, all faults in one."""
-        return body if self._accepted(body) else self.examine(body)
+        try:
+            return body if self._accepted(body) else self.examine(body)
+        except RecursionError:  # far deeper than an attribute value may be: nothing else in a request can nest
+            raise in_older_words(too_deep()) from None
 
     def examine(self, body: dict[str, Any]) -> dict[str, Any]:
         """The slow way of `read`: the same answer for every body, and the words when there are faults."""
