@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kvorum.client import Client as KvorumClient
 from tests.kit.boto import Client, Item, Tables, all_pages, items_of, keys_of, put_all, refused
 from tests.kit.endpoints import Endpoint
 from tests.kit.processes import until
@@ -473,3 +474,32 @@ def test_a_statement_selects_from_an_index(client: Client, table: str, unique: s
     assert refused(
         client.execute_statement, "ValidationException", Statement=wrong, Parameters=[{"S": "x"}]
     ) == ("The table does not have the specified index")
+
+
+# ---- the other door --------------------------------------------------------------------------------------------
+
+
+def test_the_other_door_reads_through_indexes(
+    client: Client, kvorum: Endpoint, table: str, unique: str
+) -> None:
+    if not kvorum.grpc:
+        pytest.skip("only the HTTP address is known")
+    rows = [row(unique, str(place), GSI3PK=unique, GSI3SK=str(place), name="n", x="x") for place in range(4)]
+    put_all(client, table, rows)
+    eventually(lambda: query(client, table, "GSI3", **by("GSI3PK = :p", p=unique))[3:], [_third(rows[3])])
+    with KvorumClient(kvorum.grpc) as own:
+        values = {":p": unique}
+        page = own.query_page(table, "GSI3PK = :p", values=values, index="GSI3", forward=False, limit=2)
+        assert [item["sk"] for item in page.items] == ["3", "2"]
+        assert set(page.last_key or {}) == {"pk", "sk", "GSI3PK", "GSI3SK"}
+        rest = own.query(
+            table, "GSI3PK = :p", values=values, index="GSI3", forward=False, start_key=page.last_key
+        )
+        assert [item["sk"] for item in rest] == ["1", "0"]
+        scanned = own.scan(table, index="GSI3", filter="pk = :p", values=values)
+        assert sorted(item["sk"] for item in scanned) == ["0", "1", "2", "3"]
+
+
+def _third(item: Item) -> Item:
+    """As GSI3 shows it."""
+    return {name: value for name, value in item.items() if name != "x"}

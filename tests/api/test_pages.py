@@ -320,7 +320,15 @@ _PK = {":pk": {"S": "a"}}
                 "ExpressionAttributeValues": _PK,
                 "ExclusiveStartKey": {"pk": {"S": "a"}},
             },
-            "The provided starting key is invalid: The provided key element does not match the schema",
+            "The provided starting key is invalid",
+        ),
+        (
+            {
+                "KeyConditionExpression": "pk = :pk",
+                "ExpressionAttributeValues": _PK,
+                "ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}},
+            },
+            "The provided key element does not match the schema",
         ),
     ],
 )
