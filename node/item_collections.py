@@ -23,7 +23,7 @@ def store_size(table_prefix: bytes, change: LocalChange, batch: Batch) -> None:
     """`table_prefix`: the table's id as it begins the keys of its items."""
     key = _stored_key(table_prefix, change.collection)
     if change.collection_bytes:
-        batch.put(Family.META, key, change.collection_bytes.to_bytes(8, "big"))
+        batch.put(Family.META, key, change.collection_bytes.to_bytes(8, "big", signed=True))
     else:
         batch.delete(Family.META, key)
 
@@ -51,7 +51,7 @@ class ItemCollections:
         if pending is not None:
             return pending[1]
         stored = self._store.get(Family.META, _stored_key(self._table_prefix, collection))
-        return 0 if stored is None else int.from_bytes(stored, "big")
+        return 0 if stored is None else int.from_bytes(stored, "big", signed=True)
 
     def pending_index(self, collection: bytes) -> int | None:
         """Where in the log the size was proposed, when it was not shown yet."""

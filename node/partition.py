@@ -68,8 +68,9 @@ SCANNED_KEYS_MAX = 20_000
 FETCHED_ITEMS_MAX = 4_000
 """So many items a page fetches by their local index's entries, for the same reason: each is a read of its own."""
 
-_CHECKPOINT = Layout(">QQQ")  # applied index, live items, their bytes
-_INDEX_CHECKPOINT = Layout(">IQQ")  # behind it for each local index: its id, entries, their bytes
+# Counts are signed: were one ever wrong, the group must not stop for it.
+_CHECKPOINT = Layout(">Qqq")  # applied index, live items, their bytes
+_INDEX_CHECKPOINT = Layout(">Iqq")  # behind it for each local index: its id, entries, their bytes
 
 
 def _tombstone_key(partition: int, stamp: int, key: bytes) -> bytes:

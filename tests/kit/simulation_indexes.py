@@ -17,6 +17,7 @@ from kvorum.node.store import Family
 from tests.kit.index_checker import differences
 from tests.kit.simulation_clients import Ports, send, table_body
 from tests.kit.simulation_history import Violation
+from tests.kit.simulation_local_indexes import LOCAL, check_local_indexes
 
 if TYPE_CHECKING:
     from tests.kit.cluster_simulation import ClusterSimulation, NodeHost, Region
@@ -35,6 +36,7 @@ def indexed_table_body(name: str) -> dict[str, Any]:
     body = table_body(name)
     body["AttributeDefinitions"] += [_definition("w"), _definition("n")]
     body["GlobalSecondaryIndexes"] = [_index(each, *spec) for each, spec in _BORN.items()]
+    body["LocalSecondaryIndexes"] = [_index(each, *spec) for each, spec in LOCAL.items()]
     return body
 
 
@@ -103,7 +105,7 @@ def unsettled_indexes(region: Region, table: Table) -> Iterator[str]:
     for index in table.indexes:
         if index.status is not IndexStatus.ACTIVE:
             yield f"{region.name}: index {index.name} of {table.name} is {index.status.name}"
-    known = {index.id for index in table.indexes}
+    known = {index.id for index in table.indexes if not index.local}
     for host in region.nodes:
         for partition in host.node.partitions.values():
             if partition.descriptor.table_id == table.id:
@@ -129,9 +131,12 @@ def check_indexes(simulation: ClusterSimulation, region: Region, table: Table) -
     """Every index is what its table makes of it. Raises Violation."""
     items = simulation.records_of(region, table.id)
     for index in table.indexes:
+        if index.local:
+            continue
         entries = simulation.records_of(region, index.id)
         for difference in differences(table.keys, index, items, entries):
             raise Violation(f"{region.name}: {difference}")
+    check_local_indexes(simulation, region, table)
 
 
 def _index(name: str, schema: list[tuple[str, str]], projection: dict[str, Any]) -> dict[str, Any]:
