@@ -130,15 +130,19 @@ class ExpressionParameters:
             return _NO_VALUES
         if not raw:
             raise errors.validation(f"{_VALUES} must not be empty")
-        _check_placeholders(_VALUES, ":", raw)
+        if not all(map(_IS_VALUE, raw)):
+            _check_placeholders(_VALUES, _IS_VALUE, raw)
         try:
             _, size = values.read_item(raw)
         except errors.ApiError as error:
-            if self._layer is not Layer.OLDER or error.code != "ValidationException":
+            if error.code != "ValidationException":
                 raise
-            raise _invalid_value(raw) from None
-        if size + _size(names, SUBSTITUTION_BYTES_MAX - size) > SUBSTITUTION_BYTES_MAX:
-            raise errors.validation(f"{_VALUES} exceeds max size")
+            _check_placeholders(_VALUES, _IS_VALUE, raw)
+            raise error if self._layer is not Layer.OLDER else _invalid_value(raw) from None
+        if size > PLACEHOLDER_BYTES_MAX:
+            _check_placeholders(_VALUES, _IS_VALUE, raw)
+            if size + _size(names) > SUBSTITUTION_BYTES_MAX:
+                raise errors.validation(f"{_VALUES} exceeds max size")
         return raw
 
 
@@ -161,28 +165,24 @@ def _read_legacy(body: Body) -> Legacy:
     )
 
 
-_PLACEHOLDER = re.compile(r"[#:][0-9A-Za-z_]+")
+_IS_NAME = re.compile(r"#[0-9A-Za-z_]+").fullmatch
+_IS_VALUE = re.compile(r":[0-9A-Za-z_]+").fullmatch
 
 
-def _check_placeholders(parameter: str, sign: str, placeholders: Iterable[str]) -> None:
+def _check_placeholders(
+    parameter: str, is_placeholder: Callable[[str], object], placeholders: Iterable[str]
+) -> None:
     for placeholder in placeholders:
-        if (
-            placeholder[:1] != sign
-            or _PLACEHOLDER.fullmatch(placeholder) is None
-            or len(placeholder) > PLACEHOLDER_BYTES_MAX
-        ):
-            raise _invalid_key(parameter, placeholder)
-
-
-def _invalid_key(parameter: str, placeholder: str) -> errors.ApiError:
-    size = len(placeholder.encode())
-    if size <= PLACEHOLDER_BYTES_MAX:
-        return errors.validation(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
-    # AWS says how long a name is, but not a value's (ExtendDB/extenddb#181, captured in June 2026).
-    tail = f" size of key: {size}" if parameter == _NAMES else ""
-    return errors.validation(
-        f"{parameter} contains invalid key: The expression attribute map contains a key that is too long;{tail}"
-    )
+        size = len(placeholder.encode())
+        if size > PLACEHOLDER_BYTES_MAX:
+            # AWS says how long a name is, but not a value's (ExtendDB/extenddb#181, captured in June 2026).
+            tail = f" size of key: {size}" if parameter == _NAMES else ""
+            raise errors.validation(
+                f"{parameter} contains invalid key: "
+                f"The expression attribute map contains a key that is too long;{tail}"
+            )
+        if is_placeholder(placeholder) is None:
+            raise errors.validation(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
 
 
 def _read_names(body: Body) -> Names:
@@ -191,24 +191,31 @@ def _read_names(body: Body) -> Names:
         return _NO_NAMES
     if not names:
         raise errors.validation(f"{_NAMES} must not be empty")
-    _check_placeholders(_NAMES, "#", names)
+    characters = 0
+    for placeholder, name in names.items():
+        if _IS_NAME(placeholder) is None or not name:
+            _check_names(names)
+        characters += len(placeholder) + len(name)
+    if characters > PLACEHOLDER_BYTES_MAX:  # else none of them can be too long
+        _check_names(names)
+    return names
+
+
+def _check_names(names: Names) -> None:
+    _check_placeholders(_NAMES, _IS_NAME, names)
     for placeholder, name in names.items():
         if not name:
             raise errors.validation(
                 f"{_NAMES} contains invalid value: Empty attribute name for key {placeholder}"
             )
-        if len(name) > ATTRIBUTE_NAME_BYTES_MAX // 4 and len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
+        if len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
             raise errors.validation("Attribute name is too large, must be less than 65536 bytes")
-    if _size(names, SUBSTITUTION_BYTES_MAX) > SUBSTITUTION_BYTES_MAX:
+    if _size(names) > SUBSTITUTION_BYTES_MAX:
         raise errors.validation(f"{_NAMES} exceeds max size")
-    return names
 
 
-def _size(names: Names, enough: int) -> int:
-    """Bytes of placeholders and names together; only an upper bound where that is no more than `enough`."""
-    characters = sum(map(len, names)) + sum(map(len, names.values()))
-    if 4 * characters <= enough:
-        return 4 * characters
+def _size(names: Names) -> int:
+    """Bytes of placeholders and names together."""
     return sum(len(placeholder) + len(name.encode()) for placeholder, name in names.items())
 
 
