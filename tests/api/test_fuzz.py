@@ -47,19 +47,39 @@ def _settings(examples: int) -> settings:
     )
 
 
+class Tally:
+    """What was answered, by operation and error; and what the server's log had to say."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self._endpoint = endpoint
+        self._crashes = 0
+
+    def assert_no_crash(self) -> None:
+        """Since the last time."""
+        crashes = self._endpoint.crashes
+        before, self._crashes = self._crashes, len(crashes)
+        assert len(crashes) == before, crashes[-3:]
+
+    def show(self) -> None:
+        print(f"\n{self.answers.total()} requests: answered, refused")
+        for operation in OPERATIONS:
+            refused = sum(
+                count for (name, error), count in self.answers.items() if name == operation and error
+            )
+            print(f"  {operation:<36}{self.answers[operation, '']:>8}{refused:>8}")
+
+
 @pytest.fixture(scope="module")
-def things(client: Client, kvorum: Endpoint) -> Iterator[Counter[tuple[str, str]]]:
-    """The table that the requests are about, with a few items. Counts the answers by operation and outcome."""
+def tally(client: Client, kvorum: Endpoint) -> Iterator[Tally]:
+    """With it comes the table that the requests are about, and a few items."""
     client.create_table(**TABLE_DEFINITION)
     client.get_waiter("table_exists").wait(TableName=TABLE)
     for sort in ("1", "2"):
         client.put_item(TableName=TABLE, Item={"pk": {"S": "a"}, "sk": {"N": sort}, "a": {"N": "1"}})
-    answers: Counter[tuple[str, str]] = Counter()
-    yield answers
-    print(f"\n{answers.total()} requests: answered / refused")
-    for operation in OPERATIONS:
-        refused = sum(count for (name, outcome), count in answers.items() if name == operation and outcome)
-        print(f"  {operation:<28}{answers[operation, '']:>8}{refused:>8}")
+    tally = Tally(kvorum)
+    yield tally
+    tally.show()
     for name in (TABLE, *CHANGING):
         with suppress(client.exceptions.ResourceNotFoundException):
             client.update_table(TableName=name, DeletionProtectionEnabled=False)
@@ -80,9 +100,7 @@ def _may_fail(endpoint: Endpoint) -> tuple[int, ...]:
 
 @_settings(_REQUESTS)
 @given(drawn=st.data())
-def test_bodies(
-    kvorum: Endpoint, things: Counter[tuple[str, str]], wire: WireClient, drawn: st.DataObject
-) -> None:
+def test_bodies(kvorum: Endpoint, tally: Tally, wire: WireClient, drawn: st.DataObject) -> None:
     """Over one connection, which every one of them leaves usable."""
     operation, body = drawn.draw(requests(_DRAWN_FROM))
     started = time.monotonic()
@@ -93,12 +111,12 @@ def test_bodies(
     assert reply.headers["content-type"] == "application/x-amz-json-1.0"
     if reply.status == 200:
         assert_answer_fits(operation, reply.json)
-        things[operation, ""] += 1
+        tally.answers[operation, ""] += 1
     else:
         assert reply.status in (400, *_may_fail(kvorum)), reply
         assert_error_fits(operation, reply.json)
-        things[operation, reply.error[0]] += 1
-    assert not kvorum.crashes
+        tally.answers[operation, reply.error[0]] += 1
+    tally.assert_no_crash()
 
 
 @st.composite
@@ -123,7 +141,7 @@ def _broken(draw: st.DrawFn, whole: bytes) -> bytes:
 
 @_settings(max(_REQUESTS // 10, 50))
 @given(drawn=st.data())
-def test_whole_requests(kvorum: Endpoint, things: Counter[tuple[str, str]], drawn: st.DataObject) -> None:
+def test_whole_requests(kvorum: Endpoint, tally: Tally, drawn: st.DataObject) -> None:
     """A few on a connection, broken anywhere: answers as long as the server can tell requests apart, then the
     end of the connection."""
     parts = [request(*drawn.draw(requests(_DRAWN_FROM))) for _ in range(drawn.draw(st.integers(1, 3)))]
@@ -133,4 +151,4 @@ def test_whole_requests(kvorum: Endpoint, things: Counter[tuple[str, str]], draw
         wire.end()
         while True:
             _check(wire.reply(), kvorum)
-    assert not kvorum.crashes
+    tally.assert_no_crash()

@@ -65,6 +65,8 @@ _ODD_TOKENS = (
         "--",
     ),
 )
+_REPEATED_MAX = 20
+"""Longer tokens are not repeated often, so that no request outgrows what a server takes."""
 _TOKEN = re.compile(r"""[#:]?\w+|<>|<=|>=|\s+|.""", re.DOTALL)
 
 
@@ -203,7 +205,7 @@ class Expressions:
                 case 4:
                     tokens[place] = tokens[place].swapcase()
                 case _:
-                    tokens[place] = tokens[place] * dice.pick((2, 300, 5_000))
+                    tokens[place] *= dice.pick((2, 300, 5_000)) if len(tokens[place]) < _REPEATED_MAX else 2
         return "".join(tokens)
 
 
