@@ -37,6 +37,13 @@ def cluster() -> FakeCluster:
     return made
 
 
+def _told(operation: str, error: str) -> str:
+    """What is wrong with a write, before its table is looked up, stands in an envelope (router/shapes.Layer)."""
+    if operation not in ("PutItem", "UpdateItem", "DeleteItem"):
+        return error
+    return error.replace(_VALIDATION, f"{_VALIDATION}1 validation error detected: ")
+
+
 def _of(operator: str, *values: Any) -> dict[str, Any]:
     return {"ComparisonOperator": operator, "AttributeValueList": list(values)}
 
@@ -91,10 +98,9 @@ _EQ = _of("EQ", _S)
 def test_a_condition(cluster: FakeCluster, place: str, condition: dict[str, Any], error: str) -> None:
     match place:
         case "Expected":
-            for operation in ("UpdateItem", "DeleteItem"):
-                body: dict[str, Any] = {"Key": KEY, "Expected": {"a": condition}}
-                assert cluster.error(operation, TableName="Absent", **body) == error
-            assert cluster.error("PutItem", TableName="Absent", Item=KEY, Expected={"a": condition}) == error
+            for operation, subject in (("UpdateItem", "Key"), ("DeleteItem", "Key"), ("PutItem", "Item")):
+                body: dict[str, Any] = {subject: KEY, "Expected": {"a": condition}}
+                assert cluster.error(operation, TableName="Absent", **body) == _told(operation, error)
         case "ScanFilter":
             assert cluster.error("Scan", TableName="Absent", ScanFilter={"a": condition}) == error
         case "QueryFilter":
@@ -139,7 +145,7 @@ def test_the_shape_of_a_condition(cluster: FakeCluster, place: str) -> None:
 )
 def test_an_expectation(cluster: FakeCluster, expectation: dict[str, Any], error: str) -> None:
     told = cluster.error("DeleteItem", TableName="Absent", Key=KEY, Expected={"x": expectation})
-    assert told == f"{_INVALID}{error} for Attribute: x"
+    assert told == _told("DeleteItem", f"{_INVALID}{error} for Attribute: x")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +158,8 @@ def test_an_expectation(cluster: FakeCluster, expectation: dict[str, Any], error
     ],
 )
 def test_an_expected_value(cluster: FakeCluster, expectation: dict[str, Any], error: str) -> None:
-    assert cluster.error("DeleteItem", TableName="Absent", Key=KEY, Expected={"x": expectation}) == error
+    told = cluster.error("DeleteItem", TableName="Absent", Key=KEY, Expected={"x": expectation})
+    assert told == _told("DeleteItem", error)
 
 
 # ---- AttributeUpdates ----------------------------------------------------------------------------------------
@@ -183,13 +190,24 @@ _OF_KEY = _INVALID + "Cannot update attribute {}. This attribute is part of the 
             )
             for value in (_S, _B, *_UNORDERED)
         ],
-        ({"pk": {"Value": _S}}, _OF_KEY.format("pk")),
-        ({"sk": {"Action": "DELETE"}}, _OF_KEY.format("sk")),
-        ({"sk": {"Value": _N}, "pk": {"Action": "DELETE"}}, _OF_KEY.format("pk")),
     ],
 )
 def test_an_update(cluster: FakeCluster, updates: dict[str, Any], error: str) -> None:
-    assert cluster.error("UpdateItem", TableName="Things", Key=KEY, AttributeUpdates=updates) == error
+    told = cluster.error("UpdateItem", TableName="Things", Key=KEY, AttributeUpdates=updates)
+    assert told == _told("UpdateItem", error)
+
+
+@pytest.mark.parametrize(
+    ("updates", "name"),
+    [
+        ({"pk": {"Value": _S}}, "pk"),
+        ({"sk": {"Action": "DELETE"}}, "sk"),
+        ({"sk": {"Value": _N}, "pk": {"Action": "DELETE"}}, "pk"),
+    ],
+)
+def test_an_update_of_the_key(cluster: FakeCluster, updates: dict[str, Any], name: str) -> None:
+    told = cluster.error("UpdateItem", TableName="Things", Key=KEY, AttributeUpdates=updates)
+    assert told == _OF_KEY.format(name)
 
 
 def test_an_unknown_action(cluster: FakeCluster) -> None:
@@ -298,9 +316,9 @@ def test_a_conditional_operator_needs_conditions(
     cluster: FakeCluster, operation: str, subject: dict[str, Any], conditions: str
 ) -> None:
     body = {"TableName": "Things", "ConditionalOperator": "AND", **subject}
-    assert cluster.error(operation, **body) == _WITHOUT
-    assert cluster.error(operation, **body, **{conditions: {}}) == _WITHOUT
-    assert cluster.error(operation, **body, **{conditions: {"a": _EQ}}) == _SINGLE
+    assert cluster.error(operation, **body) == _told(operation, _WITHOUT)
+    assert cluster.error(operation, **body, **{conditions: {}}) == _told(operation, _WITHOUT)
+    assert cluster.error(operation, **body, **{conditions: {"a": _EQ}}) == _told(operation, _SINGLE)
 
 
 _OLDER = {
@@ -353,16 +371,17 @@ def test_older_parameters_and_expressions_do_not_mix(
     body: dict[str, Any] = {"Item": KEY} if operation == "PutItem" else {"Key": KEY}
     body |= {name: _OLDER[name] for name in older.split(", ")}
     body |= dict.fromkeys(expressions.split(", "), "")
-    assert cluster.error(operation, TableName="Things", **body) == (
+    assert cluster.error(operation, TableName="Things", **body) == _told(
+        operation,
         f"{_VALIDATION}Can not use both expression and non-expression parameters in the same request: "
-        f"Non-expression parameters: {{{older}}} Expression parameters: {{{expressions}}}"
+        f"Non-expression parameters: {{{older}}} Expression parameters: {{{expressions}}}",
     )
 
 
 def test_placeholders_belong_to_expressions(cluster: FakeCluster) -> None:
     body = {"TableName": "Things", "Key": KEY, "Expected": {"a": {"Exists": False}}}
-    assert cluster.error("DeleteItem", **body, ExpressionAttributeNames={"#a": "a"}) == (
-        _VALIDATION + "ExpressionAttributeNames can only be specified when using expressions"
+    assert cluster.error("DeleteItem", **body, ExpressionAttributeNames={"#a": "a"}) == _told(
+        "DeleteItem", _VALIDATION + "ExpressionAttributeNames can only be specified when using expressions"
     )
 
 
@@ -379,11 +398,6 @@ def test_placeholders_belong_to_expressions(cluster: FakeCluster) -> None:
         ("UpdateItem", {"Key": {"a": {}}, "AttributeUpdates": {"a": {}}}, _EMPTY),
         ("UpdateItem", {"Key": {}, "AttributeUpdates": {"a": {}}, "Expected": {"a": {}}}, _NO_VALUE),
         (
-            "UpdateItem",
-            {"Key": {}, "AttributeUpdates": {"pk": {"Value": _S}}},
-            _VALIDATION + "The provided key element does not match the schema",
-        ),
-        (
             "Scan",
             {"ScanFilter": {"a": _of("EQ")}, "ExclusiveStartKey": {"pk": {}}, "Segment": 1},
             _COUNT.format("EQ"),
@@ -396,7 +410,12 @@ def test_placeholders_belong_to_expressions(cluster: FakeCluster) -> None:
     ],
 )
 def test_the_order_of_checks(cluster: FakeCluster, operation: str, more: dict[str, Any], error: str) -> None:
-    assert cluster.error(operation, TableName="Things", **more) == error
+    assert cluster.error(operation, TableName="Things", **more) == _told(operation, error)
+
+
+def test_the_key_is_looked_at_before_what_would_change_it(cluster: FakeCluster) -> None:
+    told = cluster.error("UpdateItem", TableName="Things", Key={}, AttributeUpdates={"pk": {"Value": _S}})
+    assert told == _VALIDATION + "The provided key element does not match the schema"
 
 
 def test_other_operations_ignore_what_is_not_theirs(cluster: FakeCluster) -> None:
