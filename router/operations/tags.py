@@ -16,21 +16,23 @@ from kvorum.router.operations import table_arns
 KEY_CHARACTERS_MAX = 128
 VALUE_CHARACTERS_MAX = 256
 
-_ARN = re.compile(r".+:.+:.+:.+:.+:.+/.+")
+_SERVICE = re.compile("arn:[^:]*:([^:]*):")
 _PUNCTUATION = frozenset("+-=._:/@")
 _RESERVED_PREFIX = "aws:"
 
 
 def resource_name(body: Body, cluster: Cluster, operation: str, needed: str | None = None) -> str:
     """The name of the table whose ARN is in the request; `needed`: the member that must be there too. Raises
-    AccessDeniedException for what is no ARN at all, as AWS's authorization does, and what table_arns does."""
+    AccessDeniedException for another service's ARN, as AWS's authorization does (ExtendDB/extenddb#227), and what
+    table_arns does."""
     arn: str | None = body.get("ResourceArn")
     if arn is None:
         raise errors.validation("Invalid TableArn")
-    if _ARN.fullmatch(arn) is None:
+    service = _SERVICE.match(arn)
+    if service is not None and service[1] != "dynamodb":
         raise errors.access_denied(
             f"User: arn:aws:iam::{cluster.account}:root is not authorized to perform: dynamodb:{operation} on "
-            f"resource: {arn or '*'}"
+            f"resource: {arn}"
         )
     if needed is not None and needed not in body:
         raise errors.validation(

@@ -49,18 +49,24 @@ def test_tags_are_set_replaced_and_taken_off(cluster: FakeCluster) -> None:
     ("arn", "error"),
     [
         (None, "ValidationException: Invalid TableArn"),
+        *[
+            (arn, f"ValidationException: Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+            for arn in ("abcd", "", "arn:aws:dynamodb:eu-test-1:123456789012:table/MyApp/index/I")
+        ],
         (
-            "abcd",
+            "arn:aws:s3:eu-test-1:123456789012:bucket",
             (
                 "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: "
-                "dynamodb:{} on resource: abcd"
+                "dynamodb:{} on resource: arn:aws:s3:eu-test-1:123456789012:bucket"
             ),
         ),
         (
-            "",
+            # The account is looked at before the region.
+            "arn:aws:dynamodb:us-test-1:000000000001:table/MyApp",
             (
                 "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: "
-                "dynamodb:{} on resource: *"
+                "dynamodb:{0} on resource: arn:aws:dynamodb:us-test-1:000000000001:table/MyApp "
+                "because no resource-based policy allows the dynamodb:{0} action"
             ),
         ),
         (
