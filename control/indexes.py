@@ -1,13 +1,13 @@
 """A table's secondary indexes, from what its definition says: which begin, which end, and what AWS refuses.
 
 Pure decisions, which control/transition carries out. The definition is what regions agree on; how far an index is
-(status, number, partitions) every region knows for itself. An index that is deleted goes when its partitions have
-gone, and only then can another of its name begin.
+(status, number, partitions) every region knows for itself. An index that is deleted stays until most nodes have
+dropped what they held of it, and only then can another of its name begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -43,17 +43,14 @@ def born(definition: Mapping[str, Any], take_number: Callable[[], int]) -> Index
     return IndexChange((*local, *begun), begun, [])
 
 
-def settled(table: Table, held: Container[int], take_number: Callable[[], int]) -> IndexChange:
-    """The indexes of a table whose definition may have changed. `held`: numbers of indexes of which there are still
-    partitions."""
+def settled(table: Table, take_number: Callable[[], int]) -> IndexChange:
+    """The indexes of a table whose definition may have changed."""
     wanted = {name: index_of(each) for name, each in global_specifications(table.definition).items()}
     indexes: list[Index] = []
     ended: list[int] = []
     for index in table.indexes:
-        if index.status is IndexStatus.DELETING:
-            if index.id in held:
-                indexes.append(index)
-        elif index.local or (index.name in wanted and same_index(index, wanted[index.name])):
+        deleting = index.status is IndexStatus.DELETING
+        if deleting or index.local or (index.name in wanted and same_index(index, wanted[index.name])):
             indexes.append(index)
         else:
             indexes.append(replace(index, status=IndexStatus.DELETING, backfilling=False))
@@ -82,28 +79,31 @@ def check_changes(table: Table, settings: Mapping[str, Any], update_uuid: str) -
             if index is not None:
                 raise errors.validation("Attempting to create an index which already exists")
             created.append(name)
-        elif index is None or index.local or index.status is IndexStatus.DELETING:
-            raise errors.resource_not_found()
+        elif index is None:
+            raise errors.index_not_found(table.name, name)
+        elif index.local:
+            raise errors.local_index(name, "delete" if specification is None else "update")
+        elif index.status is IndexStatus.DELETING:
+            raise errors.index_being_deleted(table.name, name)
         elif specification is None:
             deleted.append(name)
         elif specification.get("Uuid", "") != index.uuid:
-            raise errors.resource_not_found()
+            raise errors.index_not_found(table.name, name)
     begun = [index for index in table.indexes if index.status is not IndexStatus.ACTIVE]
     if created or deleted:
         others = [index for index in begun if index.name not in deleted]
         if others or len(created) + len(deleted) > 1:
             raise errors.one_online_index()
     if any(index.name in deleted and not index.backfilling for index in begun):
-        raise errors.index_being_created(table.name, deleted[0])
+        raise errors.index_being_allocated(table.name, deleted[0])
     if created and len(global_specifications(table.definition)) + len(created) > GLOBAL_INDEXES_MAX:
         raise errors.limit_exceeded(
-            f"Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit of "
+            "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of "
             f"{GLOBAL_INDEXES_MAX}"
         )
 
 
 def check_deletable(table: Table) -> None:
-    """A table is not deleted while an index of it is being created."""
-    for index in table.indexes:
-        if index.status is IndexStatus.CREATING:
-            raise errors.index_being_created(table.name, index.name)
+    """A table is not deleted while an index of it is being created or deleted."""
+    if any(index.status is not IndexStatus.ACTIVE for index in table.indexes):
+        raise errors.indexes_unsettled()

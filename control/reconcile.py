@@ -16,6 +16,7 @@ from kvorum.control.state import (
     Command,
     FormPartitions,
     Partition,
+    RemoveIndex,
     RemovePartition,
     StartBackfill,
 )
@@ -28,7 +29,8 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     * A table whose partitions are all led, and those of its global indexes, becomes ACTIVE. Only a leader's own word
       counts.
     * A global index that is being created is backfilled once its partitions are all led, and becomes ACTIVE once the
-      leader of every partition of its table says that all items have been entered.
+      leader of every partition of its table says that all items have been entered. One that is being deleted is gone
+      when most replicas of its partitions are: no node that is away holds that up.
     * A partition of which every replica exists has formed.
     * A dropping partition goes once each of its nodes, knowing of the drop, reports that it holds nothing of it.
     """
@@ -39,7 +41,7 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     unfinished = [
         (table, index)
         for table, index in directory.indexes_by_id.values()
-        if index.status is IndexStatus.CREATING
+        if index.status is not IndexStatus.ACTIVE
     ]
     if (
         not creating and not unfinished and not unsettled
@@ -56,7 +58,13 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
         ActivateTable(table_id=table.id) for table in creating if _all_led(directory, table, led)
     ]
     for table, index in unfinished:
-        commands.extend(_next_step(directory, table, index, led))
+        if index.status is IndexStatus.CREATING:
+            commands.extend(_next_step(directory, table, index, led))
+    commands.extend(
+        RemoveIndex(index_id=index.id)
+        for _, index in unfinished
+        if index.status is IndexStatus.DELETING and _mostly_dropped(directory, index, reports, held)
+    )
     formed: list[int] = []
     for partition in unsettled:
         if partition.dropping:
@@ -82,6 +90,19 @@ def _next_step(
             yield StartBackfill(index_id=index.id)
     elif all(index.id in led.get(partition.id, ()) for partition in directory.partitions_of(table.id)):
         yield ActivateIndex(index_id=index.id)
+
+
+def _mostly_dropped(
+    directory: Directory, index: Index, reports: Mapping[str, NodeReport], held: Mapping[str, set[int]]
+) -> bool:
+    for partition in directory.partitions.values():
+        if partition.table_id == index.id:
+            dropped = [
+                _has_dropped(reports.get(node), held.get(node), partition) for node in partition.replicas
+            ]
+            if 2 * sum(dropped) <= len(dropped):
+                return False
+    return True
 
 
 def _has_dropped(report: NodeReport | None, held: set[int] | None, partition: Partition) -> bool:

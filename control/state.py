@@ -158,6 +158,12 @@ class ActivateIndex(Struct, frozen=True, kw_only=True, tag="activate_index"):
     index_id: int
 
 
+class RemoveIndex(Struct, frozen=True, kw_only=True, tag="remove_index"):
+    """Of each partition of a deleted index, most replicas have deleted their data: it no longer shows."""
+
+    index_id: int
+
+
 class FormPartitions(Struct, frozen=True, kw_only=True, tag="form_partitions"):
     """Every replica of these partitions exists: from now on one that comes up empty has lost its disk."""
 
@@ -189,6 +195,7 @@ Command = (
     | ActivateTable
     | StartBackfill
     | ActivateIndex
+    | RemoveIndex
     | FormPartitions
     | RegisterNode
     | RemovePartition

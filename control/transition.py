@@ -53,6 +53,7 @@ from kvorum.control.state import (
     Record,
     RecordViews,
     RegisterNode,
+    RemoveIndex,
     RemovePartition,
     Setting,
     StartBackfill,
@@ -289,6 +290,17 @@ def _activate_index(draft: _Draft, command: ActivateIndex) -> None:
     )
 
 
+def _remove_index(draft: _Draft, command: RemoveIndex) -> None:
+    table = _table_of_index(draft, command.index_id)
+    if table is not None:
+        kept = tuple(
+            index
+            for index in table.indexes
+            if index.id != command.index_id or index.status is not IndexStatus.DELETING
+        )
+        _put_table(draft, replace(table, indexes=kept))  # another index of its name may have waited
+
+
 def _change_index(draft: _Draft, index_id: int, changed: Callable[[Index], Index]) -> None:
     """A step of an index that is still being created."""
     table = _table_of_index(draft, index_id)
@@ -321,12 +333,8 @@ def _register_node(draft: _Draft, command: RegisterNode) -> None:
 
 def _remove_partition(draft: _Draft, command: RemovePartition) -> None:
     partition = draft.partitions.get(str(command.partition))
-    if partition is None or not partition.dropping:
-        return
-    draft.remove("partition", str(command.partition))
-    table = _table_of_index(draft, partition.table_id)
-    if table is not None:  # with its last partition a deleted index goes
-        _put_table(draft, table)
+    if partition is not None and partition.dropping:
+        draft.remove("partition", str(command.partition))
 
 
 def _complete_peer_operation(draft: _Draft, command: CompletePeerOperation) -> None:
@@ -340,6 +348,7 @@ _CARRY_OUT: dict[type[Struct], Callable[[_Draft, Any], None]] = {
     ActivateTable: _activate_table,
     StartBackfill: _start_backfill,
     ActivateIndex: _activate_index,
+    RemoveIndex: _remove_index,
     FormPartitions: _form_partitions,
     RegisterNode: _register_node,
     RemovePartition: _remove_partition,
@@ -506,8 +515,7 @@ def _make_table(
 def _put_table(draft: _Draft, table: Table) -> None:
     """A table whose definition may have changed, with the indexes that it says. A new index gets as many partitions
     as its table has."""
-    held = {partition.table_id for partition in draft.partitions.values()} if table.indexes else set[int]()
-    change = indexes.settled(table, held, lambda: draft.take_number("next_table"))
+    change = indexes.settled(table, lambda: draft.take_number("next_table"))
     draft.put("table", table.name, replace(table, indexes=change.indexes))
     _drop_partitions(draft, change.ended)
     if change.begun:

@@ -117,10 +117,32 @@ def being_created(name: str) -> ApiError:
     )
 
 
-def index_being_created(table: str, index: str) -> ApiError:
+def index_not_found(table: str, index: str) -> ApiError:
+    return resource_not_found(f"Requested resource not found: Index {index} for table {table}")
+
+
+def local_index(index: str, action: str) -> ApiError:
+    """`action`: "delete" or "update"."""
+    return validation(f"Cannot {action} an index that is not a GlobalSecondaryIndex: {index}")
+
+
+def index_being_allocated(table: str, index: str) -> ApiError:
     return resource_in_use(
-        "Attempt to change a resource which is still in use: Index is being created.  "
-        f"Table: {table} Index: {index}"
+        "Attempt to change a resource which is still in use: Index creation is in resource allocation phase. Retry "
+        f"deletion during backfilling phase or when the index is active. Table: {table} Index: {index}"
+    )
+
+
+def index_being_deleted(table: str, index: str) -> ApiError:
+    return resource_in_use(
+        f"Attempt to change a resource which is still in use: Index is being deleted.  Table: {table} Index: {index}"
+    )
+
+
+def indexes_unsettled() -> ApiError:
+    return resource_in_use(
+        "Attempt to change a resource which is still in use: Cannot delete table while indexes are being created, "
+        "updated, or deleted."
     )
 
 

@@ -87,12 +87,44 @@ def check_index(specification: Definition, *, on_demand: bool) -> None:
     """A global index that is being created must say what its table's billing mode wants, and nothing else."""
     name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
     if on_demand and units is not None:
-        raise _index_on_demand(name)
+        raise errors.validation(
+            f"{_INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
+            "PAY_PER_REQUEST"
+        )
     if not on_demand and units is None:
         raise errors.validation(f"{_INVALID}ProvisionedThroughput is not specified for index: {name}")
-    if not on_demand and specification.get("OnDemandThroughput"):
-        raise _provisioned_mode(next(iter(specification["OnDemandThroughput"])))
     check_units(units, of=f" for index {name}")
+    check_limits(specification, on_demand=on_demand, index=name)
+
+
+def check_limits(created: Definition, *, on_demand: bool, index: str = "") -> None:
+    """OnDemandThroughput and WarmThroughput of a table, or of an `index`, that is being created."""
+    for member, units in created.get("OnDemandThroughput", {}).items():
+        if not on_demand:
+            of = f" for index: {index}" if index else ""
+            raise errors.validation(
+                f"{_INVALID}{member} for OnDemandThroughput{of} cannot be specified when table BillingMode is "
+                "PROVISIONED."
+            )
+        _check_range(member, units, index)
+    for member, units in created.get("WarmThroughput", {}).items():
+        _check_warm(created, member, units, on_demand=on_demand, index=index)
+
+
+def _check_warm(created: Definition, member: str, units: int, *, on_demand: bool, index: str) -> None:
+    provisioned_as = _READ if member == "ReadUnitsPerSecond" else _WRITE
+    if on_demand and units < warm({"BillingMode": "PAY_PER_REQUEST"})[member]:
+        reason = (
+            "initial throughput for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+            "on-demand-capacity-mode.html#on-demand-capacity-mode-initial"
+        )
+    elif units < provisioned(created)[provisioned_as]:
+        reason = f"{provisioned_as} of ProvisionedThroughput"
+    else:
+        return
+    raise errors.validation(
+        f"{_INVALID}Requested {member} for WarmThroughput for {_subject(index)} is lower than {reason}"
+    )
 
 
 def check_switch(indexes: Mapping[str, Definition], changes: Mapping[str, Definition]) -> None:
@@ -118,19 +150,26 @@ def change_index(
     before = of_index(specification, definition)
     mode = request.get("BillingMode", before["BillingMode"])
     if mode == "PAY_PER_REQUEST" and request.get("ProvisionedThroughput") is not None:
-        raise _index_on_demand(name)
+        raise errors.validation(
+            f"{_INVALID}The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to "
+            "OnDemandThroughput, WarmThroughput"
+        )
     if before["BillingMode"] == mode:
         request = {member: value for member, value in request.items() if member != "BillingMode"}
-    changed = change(before, created_ms, request, now_ms, _index(name))
+    changed = change(before, created_ms, request, now_ms, name)
+    if (
+        "BillingMode" in request and mode == "PAY_PER_REQUEST"
+    ):  # AWS counts that as one, though of a table it does not
+        changed["ThroughputHistory"] = _decreased(history(before, now_ms), now_ms)
     kept = {member: value for member, value in specification.items() if member not in INDEX_MEMBERS}
     return {**kept, **{member: changed[member] for member in INDEX_MEMBERS if member in changed}}
 
 
 def change(
-    definition: Definition, created_ms: int, request: Definition, now_ms: int, subject: str = "table"
+    definition: Definition, created_ms: int, request: Definition, now_ms: int, index: str = ""
 ) -> Definition:
     """`definition` with the members of an UpdateTable that are about throughput, in AWS's order and words.
-    `created_ms`: the table's birth; `subject`: what errors call it. Raises ValidationException or
+    `created_ms`: the table's birth; `index`: the name, where it is an index's. Raises ValidationException or
     LimitExceededException."""
     mode: str = request.get("BillingMode") or definition.get("BillingMode", "PROVISIONED")
     wanted: Units | None = request.get("ProvisionedThroughput")
@@ -147,11 +186,11 @@ def change(
     if on_demand(definition) != (mode == "PAY_PER_REQUEST"):
         _switch(changed, mode, wanted, created_ms, now_ms)
     elif wanted is not None:
-        _provision(changed, definition, wanted, now_ms, subject)
+        _provision(changed, definition, wanted, now_ms, index)
     if request.get("OnDemandThroughput"):
-        _limit(changed, request["OnDemandThroughput"], subject)
+        _limit(changed, request["OnDemandThroughput"], index)
     if request.get("WarmThroughput"):
-        _warm_up(changed, request["WarmThroughput"], subject)
+        _warm_up(changed, request["WarmThroughput"], index)
     return changed
 
 
@@ -172,22 +211,22 @@ def _switch(changed: Definition, mode: str, wanted: Units | None, created_ms: in
     changed.pop("OnDemandThroughput", None)
 
 
-def _provision(changed: Definition, definition: Definition, wanted: Units, now_ms: int, subject: str) -> None:
+def _provision(changed: Definition, definition: Definition, wanted: Units, now_ms: int, index: str) -> None:
     current = provisioned(definition)
+    named = _subject(index) if index else "the table"
     if all(current[member] == wanted[member] for member in (_READ, _WRITE)):
         raise errors.validation(
-            f"The provisioned throughput for the {subject} will not change. The requested value equals the current "
-            f"value. Current ReadCapacityUnits provisioned for the {subject}: {current[_READ]}. "
+            f"The provisioned throughput for the {_subject(index)} will not change. The requested value equals the "
+            f"current value. Current ReadCapacityUnits provisioned for {named}: {current[_READ]}. "
             f"Requested ReadCapacityUnits: {wanted[_READ]}. "
-            f"Current WriteCapacityUnits provisioned for the {subject}: {current[_WRITE]}. "
+            f"Current WriteCapacityUnits provisioned for {named}: {current[_WRITE]}. "
             f"Requested WriteCapacityUnits: {wanted[_WRITE]}. "
             "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
         )
     known = history(definition, now_ms)
     if any(wanted[member] < current[member] for member in (_READ, _WRITE)):
         _check_decreases(known, now_ms)
-        known["NumberOfDecreasesToday"] += 1
-        known["LastDecreaseDateTime"] = now_ms / 1000
+        known = _decreased(known, now_ms)
     if any(wanted[member] > current[member] for member in (_READ, _WRITE)):
         known["LastIncreaseDateTime"] = now_ms / 1000
     changed["ThroughputHistory"] = known
@@ -221,16 +260,18 @@ def _words(moment: datetime) -> str:
     )
 
 
-def _limit(changed: Definition, wanted: Units, subject: str) -> None:
+def _limit(changed: Definition, wanted: Units, index: str) -> None:
     """-1 takes a limit away."""
     limits: Units = dict(changed.get("OnDemandThroughput", {}))
     for member, units in wanted.items():
         if not on_demand(changed):
-            raise _provisioned_mode(member)
-        if units < 1 and units != -1:
+            of = f" for index : {index}" if index else ""
             raise errors.validation(
-                f"{_INVALID}Requested {member} for OnDemandThroughput for {subject} is outside of valid range"
+                f"{_INVALID}{member} for OnDemandThroughput{of} cannot be specified when the table BillingMode is "
+                "PROVISIONED"
             )
+        if units != -1:
+            _check_range(member, units, index)
         limits[member] = units
     left = {member: units for member, units in limits.items() if units != -1}
     if left:
@@ -239,29 +280,32 @@ def _limit(changed: Definition, wanted: Units, subject: str) -> None:
         changed.pop("OnDemandThroughput", None)
 
 
-def _warm_up(changed: Definition, wanted: Units, subject: str) -> None:
+def _warm_up(changed: Definition, wanted: Units, index: str) -> None:
     ready = warm(changed)
     for member, units in wanted.items():
         if units < ready[member]:
             raise errors.validation(
-                f"{_INVALID}Requested {member} for WarmThroughput for {subject} is lower than current "
+                f"{_INVALID}Requested {member} for WarmThroughput for {_subject(index)} is lower than current "
                 "WarmThroughput, decreasing WarmThroughput is not supported"
             )
     changed["WarmThroughput"] = {**ready, **wanted}
 
 
-def _index(name: str) -> str:
-    return f"index {name}"
+def _check_range(member: str, units: int, index: str) -> None:
+    if units < 1:
+        subject = f"index : {index}" if index else "table"
+        raise errors.validation(
+            f"{_INVALID}Requested {member} for OnDemandThroughput for {subject} is outside of valid range"
+        )
 
 
-def _index_on_demand(name: str) -> errors.ApiError:
-    return errors.validation(
-        f"{_INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
-        "PAY_PER_REQUEST"
-    )
+def _decreased(known: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    return {
+        **known,
+        "NumberOfDecreasesToday": known["NumberOfDecreasesToday"] + 1,
+        "LastDecreaseDateTime": now_ms / 1000,
+    }
 
 
-def _provisioned_mode(member: str) -> errors.ApiError:
-    return errors.validation(
-        f"{_INVALID}{member} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"
-    )
+def _subject(index: str) -> str:
+    return f"index {index}" if index else "table"

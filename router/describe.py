@@ -102,15 +102,12 @@ def _status(table: Table) -> TableStatus:
 
 
 def _attributes(table: Table) -> list[Description]:
-    """The key attributes of the table and of the indexes that it has now: in the order in which CreateTable defined
-    them, then those of later indexes."""
+    """The key attributes of the table and of the indexes that it has now, by name as AWS shows them."""
     keys = [table.keys.hash] if table.keys.range is None else [table.keys.hash, table.keys.range]
     for index in table.indexes:
         keys += [*index.keys.hash, *index.keys.range]
     kinds = {part.name: part.kind for part in keys}
-    given = [each["AttributeName"] for each in table.definition.get("AttributeDefinitions", ())]
-    names = dict.fromkeys([*(name for name in given if name in kinds), *kinds])
-    return [{"AttributeName": name, "AttributeType": kinds[name]} for name in names]
+    return [{"AttributeName": name, "AttributeType": kinds[name]} for name in sorted(kinds)]
 
 
 def _local_indexes(table: Table, arn: str, counts: Mapping[int, Count]) -> list[Description]:
@@ -152,10 +149,16 @@ def _index(specification: Specification, arn: str, count: Count) -> Description:
         "IndexName": specification["IndexName"],
         "IndexArn": f"{arn}/index/{specification['IndexName']}",
         "KeySchema": specification["KeySchema"],
-        "Projection": specification["Projection"],
+        "Projection": _projection(specification["Projection"]),
         "IndexSizeBytes": count.size,
         "ItemCount": count.items,
     }
+
+
+def _projection(projection: Description) -> Description:
+    if "NonKeyAttributes" not in projection:
+        return projection
+    return {**projection, "NonKeyAttributes": sorted(projection["NonKeyAttributes"])}
 
 
 def _last_known(index: Index) -> Specification:

@@ -12,7 +12,7 @@ from kvorum.control.state import CreateTable
 from kvorum.model import definitions, errors
 from kvorum.model.index_definitions import LOCAL_INDEXES, global_member, key_names
 from kvorum.model.table import KeySchema, TableStatus
-from kvorum.model.throughput import check_units
+from kvorum.model.throughput import check_limits, check_units
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import table_settings, tags
@@ -98,31 +98,25 @@ def _check_keys(body: Body) -> KeySchema:
     on_demand = body.get("BillingMode") == "PAY_PER_REQUEST"
     kinds = definitions.attribute_kinds(body["AttributeDefinitions"])
     schema = definitions.key_schema(kinds, body["KeySchema"], indexed=indexed)
-    names: set[str] = set()
-    definitions.check_local_indexes(local, schema, kinds, names)
-    definitions.check_global_indexes(everywhere, kinds, names, on_demand=on_demand)
-    indexes = [*(local or ()), *(everywhere or ())]
-    keys = [body["KeySchema"], *(index["KeySchema"] for index in indexes)]
-    definitions.check_used(kinds, {name for elements in keys for name in key_names(elements)})
-    definitions.check_projected(indexes)
+    definitions.check_indexes(local, everywhere, schema, kinds, on_demand=on_demand)
     return schema
 
 
 def _check_billing(body: Body) -> None:
     throughput: dict[str, int] | None = body.get("ProvisionedThroughput")
-    if body.get("BillingMode") == "PAY_PER_REQUEST":
-        if throughput is not None:
-            raise errors.validation(
-                "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
-                "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
-            )
-        return
-    if throughput is None:
+    on_demand = body.get("BillingMode") == "PAY_PER_REQUEST"
+    if on_demand and throughput is not None:
+        raise errors.validation(
+            "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+            "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+        )
+    if not on_demand and throughput is None:
         raise errors.validation(
             "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits "
             "must both be specified when BillingMode is PROVISIONED"
         )
     check_units(throughput)
+    check_limits(body, on_demand=on_demand)
 
 
 def _check_stream(body: Body) -> None:

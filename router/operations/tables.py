@@ -61,4 +61,5 @@ def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> byte
         description.pop("GlobalSecondaryIndexes", None)
     for index in description.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = status.name
+        del index["WarmThroughput"]
     return orjson.dumps({"TableDescription": description})

@@ -49,15 +49,13 @@ _CHANGES = (
 )
 _INDEXES = "GlobalSecondaryIndexes"
 _THROUGHPUT = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-_UPDATING = (
-    *("BillingMode", "ProvisionedThroughput", "StreamSpecification", "TableClass"),
-    index_updates.MEMBER,
-)
+_UPDATING = ("BillingMode", "ProvisionedThroughput", "StreamSpecification", "TableClass")
 """Changes during which AWS's table is UPDATING; at the others it is ACTIVE all the time."""
 
 _NOTHING = (
-    "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
-    "SSESpecification or ReplicaUpdates is required"
+    "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, "
+    "SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, "
+    "DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required"
 )
 
 
@@ -66,14 +64,16 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.examine(body)  # what is kept must hold no unknown members
     refuse_unserved(raw, _NOT_SERVED)
     changes = {member: body[member] for member in _CHANGES if body.get(member) is not None}
-    for member in ("OnDemandThroughput", "WarmThroughput", index_updates.MEMBER):
-        if member in changes and not changes[member]:
+    for member in ("OnDemandThroughput", "WarmThroughput"):
+        if changes.get(member) == {}:
             del changes[member]
+    if changes == {index_updates.MEMBER: []}:
+        changes.clear()
     if not changes:
         raise errors.validation(_NOTHING)
     throughput.check_units(changes.get("ProvisionedThroughput"))
-    _check_together(changes)
     indexes = index_updates.read(changes)
+    _check_together(changes, online=indexes.online)
     _check_stream(changes.get("StreamSpecification"))
     table_settings.check_encryption(changes.get("SSESpecification"))
     table = existing_table(body["TableName"], cluster, REQUEST.operation)
@@ -98,6 +98,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         table = existing_table(table.name, cluster, REQUEST.operation)
     after = await live_description(table, cluster)
     shown = _begun(changes, before, after, asked_ms)
+    if indexes.online:
+        shown["TableStatus"] = TableStatus.UPDATING.name
     described = indexes.begun(
         before.get(_INDEXES, []), after.get(_INDEXES, []), switched=_mode(before) != _mode(after)
     )
@@ -111,8 +113,12 @@ def _mode(description: Description) -> str:
     return mode
 
 
-def _check_together(changes: dict[str, Any]) -> None:
-    """AWS takes one change at a time, but for a few pairs."""
+def _check_together(changes: dict[str, Any], *, online: bool) -> None:
+    """AWS takes one change at a time, but for a few pairs. `online`: an index is created or deleted."""
+    if online and "WarmThroughput" in changes:
+        raise errors.validation(
+            f"{INVALID}Create global secondary index cannot be specified when updating WarmThroughput"
+        )
     for member, words in _ALONE.items() if len(changes) > 1 else ():
         if member in changes:
             raise errors.validation(f"{INVALID}{words} must be the only operation in the request")
@@ -120,6 +126,10 @@ def _check_together(changes: dict[str, Any]) -> None:
         raise errors.validation(
             f"{INVALID}OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"
         )
+    if online and "ProvisionedThroughput" in changes:
+        raise errors.validation(f"{INVALID}You cannot create or delete index while updating table IOPS")
+    if online and "StreamSpecification" in changes:
+        raise errors.validation(f"{INVALID}You cannot create or delete index while changing stream status")
     if "StreamSpecification" in changes and (
         "ProvisionedThroughput" in changes or changes.get("BillingMode") == "PROVISIONED"
     ):

@@ -270,19 +270,35 @@ def test_the_answers_say_what_has_begun(client: Client, forum: str, tables: Tabl
 
 
 def test_indexes_are_refused_in_awss_words(client: Client, forum: str) -> None:
-    def update(*updates: dict[str, Any], code: str = "ValidationException", **more: Any) -> str:
+    def update(*updates: dict[str, Any], code: str = "ValidationException") -> str:
         return refused(
-            client.update_table, code, TableName=forum, GlobalSecondaryIndexUpdates=list(updates), **more
+            client.update_table,
+            code,
+            TableName=forum,
+            AttributeDefinitions=attributes(sk="S", author="S"),
+            GlobalSecondaryIndexUpdates=list(updates),
         )
 
     two = [{"Create": index("one", "sk")}, {"Create": index("two", "sk")}]
     assert update(*two, code="LimitExceededException") == (
         "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
     )
-    update({"Create": index("byAuthor", "author")})
-    update({"Create": index("unknown", "other")})
-    for absent in ("none", "byDate"):
-        update({"Delete": {"IndexName": absent}}, code="ResourceNotFoundException")
+    assert (
+        update({"Create": index("byAuthor", "author")})
+        == "Attempting to create an index which already exists"
+    )
+    assert "Some index key attributes are not defined" in update({"Create": index("unknown", "other")})
+    message = update({"Delete": {"IndexName": "none"}}, code="ResourceNotFoundException")
+    assert message == f"Requested resource not found: Index none for table {forum}"
+    message = update({"Delete": {"IndexName": "byDate"}})
+    assert message == "Cannot delete an index that is not a GlobalSecondaryIndex: byDate"
+    message = refused(
+        client.update_table,
+        "ValidationException",
+        TableName=forum,
+        GlobalSecondaryIndexUpdates=[{"Create": index("one", "sk")}],
+    )
+    assert message.endswith("AttributeDefinitions is not specified for index: one")
     back = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units(1, 1)}
     assert refused(client.update_table, "ValidationException", TableName=forum, **back) == (
         "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: byAuthor"

@@ -22,7 +22,7 @@ from kvorum.control.state import (
     DeleteTable,
     Partition,
     RegisterNode,
-    RemovePartition,
+    RemoveIndex,
     StartBackfill,
     State,
     UpdateTable,
@@ -185,7 +185,7 @@ class Region:
         assert not set(numbers) & {table.id for table in self.state.tables.values()}
         for owner, alive in owners.items():
             held = self.partitions(owner)
-            assert held
+            assert bool(held) >= alive
             assert all(each.dropping == (not alive) for each in held)
             ranges = sorted((each.lower, each.upper) for each in held)
             if alive:
@@ -268,7 +268,7 @@ def test_only_when_every_leader_has_entered_everything() -> None:
     assert planned((index.id,), (index.id, index.id + 1))
 
 
-def test_a_deleted_index_goes_with_its_last_partition_and_may_be_created_again() -> None:
+def test_a_deleted_index_goes_and_may_be_created_again() -> None:
     region = Region()
     region.create("g")
     region.settle()
@@ -277,16 +277,56 @@ def test_a_deleted_index_goes_with_its_last_partition_and_may_be_created_again()
     region.check()
     assert region.indexes()["g"].status is DELETING
     assert not region.update({"g": "b"}), "the name is taken until it is gone"
-    first, second = region.partitions(old.id)
-    region.do(RemovePartition(partition=first.id))
-    assert region.indexes()["g"].status is DELETING
-    region.do(RemovePartition(partition=second.id))
+    region.do(RemoveIndex(index_id=old.id))
     assert region.indexes() == {}
     assert region.update({"g": "b"})
     region.settle()
     region.check()
     assert region.indexes()["g"].id > old.id
     assert region.indexes()["g"].keys.hash == (KeyPart("b", "N"),)
+
+
+def test_a_node_that_is_away_does_not_hold_up_the_end_of_an_index() -> None:
+    state = State("here", 3)
+    for node in "abc":
+        state = apply(state, RegisterNode(name=node, zone=node, address="h:1"), 1).state
+    command = CreateTable(
+        name="T",
+        keys=KEYS,
+        table_uuid="u",
+        created_ms=1,
+        global_id="",
+        regions=(),
+        definition=definition("g"),
+        partitions=1,
+    )
+    state = apply(state, command, 2).state
+    state = apply(state, ActivateTable(table_id=state.tables["T"].id), 3).state
+    (index,) = state.tables["T"].indexes
+    deletion = UpdateTable(
+        name="T", settings={global_member("g"): None}, updated_ms=1, table_uuid="u", update_uuid="x"
+    )
+    state = apply(state, deletion, 4).state
+    directory = Directory()
+    directory.receive(state.version, True, state.everything())
+    (own,) = directory.partitions_of(state.tables["T"].id)
+    (gone,) = [each for each in directory.partitions.values() if each.dropping]
+
+    def report(node: str, *held: int) -> NodeReport:
+        return NodeReport(node, 4, [ReplicaReport(each, None, 1, 1, 1) for each in held])
+
+    remove = RemoveIndex(index_id=index.id)
+    reports = {node: report(node, own.id, gone.id) for node in "abc"}
+    assert remove not in plan(directory, reports)
+    reports["a"] = report("a", own.id)
+    assert remove not in plan(directory, reports)
+    reports["b"] = report("b", own.id)
+    assert plan(directory, reports).count(remove) == 1
+    del reports["c"]
+    assert remove in plan(directory, reports)
+    state = apply(state, remove, 5).state
+    assert state.tables["T"].indexes == ()
+    assert str(gone.id) in state.partitions, "until the third node has dropped it too"
 
 
 def test_steps_of_an_index_that_is_being_deleted_mean_nothing() -> None:
@@ -309,10 +349,11 @@ def test_deleting_a_table_drops_everything() -> None:
     region.settle()
     region.update({"h": None})
     began = region.index
+    region.do(RemoveIndex(index_id=region.indexes()["h"].id))
     assert region.do(DeleteTable(name="T"))
     assert all(each.dropping for each in region.state.partitions.values())
     versions = {each.dropped_version for each in region.state.partitions.values()}
-    assert versions == {began, began + 1}, "the deleted index had begun to go before"
+    assert versions == {began, region.index}, "the deleted index had begun to go before"
     region.settle()
     assert region.state.partitions == {}
 
@@ -331,10 +372,11 @@ def test_deleting_a_table_drops_everything() -> None:
         ([], {"l": "a"}, "exists"),
         ([{"x": None}], {"x": "a"}, "exists"),
         ([], {"g": None}, "none"),
-        ([], {"l": None}, "none"),
+        ([], {"l": None}, "local delete"),
         ([], {"g": 5}, "none"),
-        ([], {"l": 5}, "none"),
-        ([{"x": None}], {"x": 5}, "none"),
+        ([], {"l": 5}, "local update"),
+        ([{"x": None}], {"x": 5}, "deleted"),
+        ([{"x": None}], {"x": None}, "deleted"),
         ([{"g": "a"}], {"g": None}, "created"),
         ([], {"x": 5, "y": 6}, ""),
         ([{"g": "a"}], {"x": 5}, ""),
@@ -346,9 +388,14 @@ def test_refusals(before: list[dict[str, Any]], changes: dict[str, Any], refusal
         "one": "LimitExceededException: Subscriber limit exceeded: Only 1 online index can be created or deleted "
         "simultaneously per table",
         "exists": "ValidationException: Attempting to create an index which already exists",
-        "none": "ResourceNotFoundException: Requested resource not found",
+        "none": "ResourceNotFoundException: Requested resource not found: Index g for table T",
+        "local delete": "ValidationException: Cannot delete an index that is not a GlobalSecondaryIndex: l",
+        "local update": "ValidationException: Cannot update an index that is not a GlobalSecondaryIndex: l",
+        "deleted": "ResourceInUseException: Attempt to change a resource which is still in use: "
+        "Index is being deleted.  Table: T Index: x",
         "created": "ResourceInUseException: Attempt to change a resource which is still in use: "
-        "Index is being created.  Table: T Index: g",
+        "Index creation is in resource allocation phase. Retry deletion during backfilling phase or when the index is "
+        "active. Table: T Index: g",
         "": "",
     }
     region = Region()
@@ -369,7 +416,7 @@ def test_a_table_has_at_most_twenty_global_indexes() -> None:
     assert region.update({"one": "a"})
     region.settle()
     assert not region.update({"more": "a"})
-    assert region.refused.endswith("GlobalSecondaryIndex count exceeds the per-table limit of 20")
+    assert region.refused.endswith("Number of global secondary indexes exceeds per-table limit of 20")
 
 
 def test_a_table_is_not_deleted_while_an_index_is_created() -> None:

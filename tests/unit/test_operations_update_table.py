@@ -254,7 +254,9 @@ _UNITS_ON_DEMAND: tuple[dict[str, Any], ...] = (
             changes,
             (
                 "ValidationException: At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
-                "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
+                "GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, "
+                "ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, "
+                "WarmThroughput or TableClass is required"
             ),
         )
         for changes in _NOTHING
