@@ -28,6 +28,9 @@ from kvorum.model.values import too_deep
 FAULTS_MAX = 10
 """AWS stops looking after the tenth violated constraint."""
 
+SHOWN_MAX = 16_384
+"""Characters of a text, or bytes of a collection's JSON: an error does not send a whole batch back."""
+
 _PACKAGE = "com.amazonaws.dynamodb.v20120810."
 _UNEXPECTED_STRUCTURE = "Start of structure or map found where not expected"
 _PARAMETERIZED = (
@@ -89,8 +92,6 @@ class Faults:
             text = f"Value at '{'.'.join(path)}' failed to satisfy constraint: {constraint}"
         else:
             name = ".".join(part[:1].lower() + part[1:] for part in path)
-            if len(shown) > SHOWN_CHARACTERS_MAX:
-                shown = shown[:SHOWN_CHARACTERS_MAX] + "…"
             text = f"Value '{shown}' at '{name}' failed to satisfy constraint: {constraint}"
         if not fallback:
             self.add_text(text)
@@ -113,9 +114,6 @@ class Faults:
                 f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(texts)}"
             )
 
-
-SHOWN_CHARACTERS_MAX = 10_000
-"""An error does not send a whole batch back."""
 
 Accept = Callable[[Any], bool]
 """True when the value is right as it stands: of its type, within its constraints, nothing to convert."""
@@ -165,6 +163,20 @@ def _token(raw: object) -> str:
 
 def _show(shape: Shape, value: Any) -> str:
     return "null" if value is None else shape.show(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "…"
+
+
+def _shown(shape: Shape, value: Any, echo: Echo = Echo.JAVA) -> str:
+    """A list or map in an error. Java prints it at up to twenty times the size of its JSON."""
+    if echo is Echo.NONE:
+        return ""
+    json = orjson.dumps(value)
+    if len(json) <= SHOWN_MAX:
+        return shape.show(value)
+    return json[:SHOWN_MAX].decode(errors="ignore") + "…"
 
 
 def _length_constraints(length_min: int, length_max: int | None) -> list[str]:
@@ -259,10 +271,10 @@ class Text:
 
     def inspect(self, value: str, path: Path, faults: Faults) -> None:
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
-            faults.add(path, value, _pattern_constraint(self.pattern_shown or self.pattern))
+            faults.add(path, _cut(value), _pattern_constraint(self.pattern_shown or self.pattern))
         fault = _length_fault(value, self.length_min, self.length_max)
         if fault is not None:
-            faults.add(path, value, fault)
+            faults.add(path, _cut(value), fault)
 
     def show(self, value: str) -> str:
         return value
@@ -292,7 +304,7 @@ class Enumeration:
         if value in self.values:
             return
         if not self.newer or faults.layer is Layer.OLDER:
-            faults.add(path, value, _enumeration_constraint(self.values))
+            faults.add(path, _cut(value), _enumeration_constraint(self.values))
             return
         text = f"Failed to satisfy constraint: {_enumeration_constraint(self.newer)}"
         if self.alone:
@@ -341,10 +353,10 @@ class TableText:
         if re.fullmatch(self.ARN_PATTERN, value) is not None:
             longest = self.ARN_MAX
         elif value and re.fullmatch(_NAME_PATTERN, value) is None:
-            faults.add(path, value, _pattern_constraint(_NAME_PATTERN))
+            faults.add(path, _cut(value), _pattern_constraint(_NAME_PATTERN))
         fault = _length_fault(value, self.name_min, longest)
         if fault is not None:
-            faults.add(path, value, fault)
+            faults.add(path, _cut(value), fault)
 
     def show(self, value: str) -> str:
         return value
@@ -517,7 +529,7 @@ class ListOf:
     def inspect(self, value: list[Any], path: Path, faults: Faults) -> None:
         fault = _length_fault(value, self.length_min, self.length_max)
         if fault is not None:
-            faults.add(path, self.show(value), fault, self.echo)
+            faults.add(path, _shown(self, value, self.echo), fault, self.echo)
         self.inspect_elements(value, path, faults)
 
     def inspect_elements(self, value: list[Any], path: Path, faults: Faults) -> None:
@@ -574,10 +586,10 @@ class MapOf:
     def inspect(self, value: dict[str, Any], path: Path, faults: Faults) -> None:
         fault = _length_fault(value, self.length_min, self.length_max)
         if fault is not None:
-            faults.add(path, self.show(value), fault, self.length_echo)
+            faults.add(path, _shown(self, value, self.length_echo), fault, self.length_echo)
         if self.key is not None and not all(map(self.key.accept(), value)):
             constraint = f"Map keys must satisfy constraint: [{self.key.constraints}]"
-            faults.add(path, self.show(value), constraint, fallback=self.fallback)
+            faults.add(path, _shown(self, value), constraint, fallback=self.fallback)
         if not isinstance(self.value, ListOf):
             for name, entry in value.items():
                 _inspect_element(self.value, entry, (*path, name, "member"), faults)
@@ -585,7 +597,7 @@ class MapOf:
         low, high = self.value.length_min, self.value.length_max
         if any(entry is not None and _length_fault(entry, low, high) is not None for entry in value.values()):
             constraint = ", ".join(_length_constraints(low, high))
-            faults.add(path, self.show(value), f"Map value must satisfy constraint: [{constraint}]")
+            faults.add(path, _shown(self, value), f"Map value must satisfy constraint: [{constraint}]")
         for name, entry in value.items():
             if entry is None:
                 faults.add_null((*path, name, "member"))
@@ -747,7 +759,9 @@ class Request:
         scalars converted. Raises SerializationException or ValidationException, all faults in one."""
         try:
             return body if self._accepted(body) else self.examine(body)
-        except RecursionError:  # far deeper than an attribute value may be: nothing else in a request can nest
+        except (
+            RecursionError
+        ):  # far deeper than an attribute value may be: nothing else in a request can nest
             raise in_older_words(too_deep()) from None
 
     def examine(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -488,6 +488,15 @@ def test_a_table_operation_wants_its_table_before_anything_else(operation: str) 
     assert _error(operation, {}) == f"ValidationException: {text}"
 
 
+def test_an_error_does_not_send_a_whole_batch_back() -> None:
+    put = {"PutRequest": {"Item": {"a": {"S": "x" * 10_000}}}}
+    assert len(_error("BatchWriteItem", {"RequestItems": {"abc": [put] * 26}})) < 20_000
+    assert (
+        len(_error("GetItem", {"TableName": "abc", "Key": {}, "ReturnConsumedCapacity": "x" * 99_999}))
+        < 20_000
+    )
+
+
 @pytest.mark.parametrize("limit", [2**31, 2**64, 1e300])
 def test_a_number_that_is_too_large_is_the_largest(limit: float) -> None:
     assert query.REQUEST.read({"TableName": "abc", "Limit": limit})["Limit"] == 2**31 - 1
