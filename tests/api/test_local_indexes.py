@@ -387,16 +387,22 @@ ROOM = 2_000
 
 @pytest.fixture(scope="module", params=["dev", pytest.param("up", marks=pytest.mark.cluster)])
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a Kvorum whose collections hold ROOM bytes."""
+    """A client of a Kvorum whose collections hold ROOM bytes: `dev` has it as an option, `up` from the environment."""
     if request.config.getoption("--url"):
         pytest.skip("needs a server with an option of its own")
-    start = endpoints.dev if request.param == "dev" else endpoints.up
     directory = tmp_path_factory.mktemp(f"small-{request.param}")
-    with start(directory, "--item-collection-bytes", str(ROOM)) as endpoint:
-        with closing(new_client(endpoint)) as client:
-            create(client, "small")
-            yield client
-        assert not endpoint.crashes
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "up":
+            patch.setenv("KVORUM_ITEM_COLLECTION_BYTES", str(ROOM))
+            starting = endpoints.up(directory)
+        else:
+            patch.setenv("KVORUM_ITEM_COLLECTION_BYTES", "1")  # which gives way to the option
+            starting = endpoints.dev(directory, "--item-collection-bytes", str(ROOM))
+        with starting as endpoint:
+            with closing(new_client(endpoint)) as client:
+                create(client, "small")
+                yield client
+            assert not endpoint.crashes
 
 
 def test_a_collection_has_a_limit(small: Client, unique: str) -> None:
@@ -419,6 +425,8 @@ def test_a_collection_has_a_limit(small: Client, unique: str) -> None:
     ):
         message = refused(call, code, TableName="small", **parameters)
         assert message == "Collection size exceeded."
+    more = [{"PutRequest": {"Item": row(unique, "c", rest="o" * 100)}}]
+    refused(small.batch_write_item, code, RequestItems={"small": more})
     assert small.get_item(TableName="small", Key=key(first), ConsistentRead=True)["Item"] == first
     assert query(small, "small", "by_text", unique) == []
     small.put_item(TableName="small", Item=row(unique + "q", "a", rest=other))  # another collection
