@@ -95,7 +95,7 @@ def test_one_bad_request_refuses_the_whole_batch(client: Client, tables: Tables,
         ({"a": {"S": "x" * 409_600}}, "Item size has exceeded the maximum allowed size"),
         (
             {"pk": {"N": "1"}},
-            "One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N",
+            "The provided key element does not match the schema",
         ),
     ):
         writes = {table: _puts([good, {**bad, **attributes}])}
