@@ -298,9 +298,7 @@ class Statements:
                 return f"size({self._path()}) > {self._literal()}"
 
     def _path(self) -> str:
-        return self._dice.pick(
-            ("a", "b", "c", '"a"', "a.b", "a[0]", "b.c[1]", "pk", "sk", '"d e"', "a.b.'c'")
-        )
+        return self._dice.pick(("a", "b", "c", '"a"', "a.b", "a[0]", "b.c[1]", "pk", "sk", '"d e"'))
 
     def _literal(self, depth: int = 2) -> str:
         match self._dice.below(11 if depth else 8):

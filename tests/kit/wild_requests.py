@@ -56,6 +56,9 @@ CHANGING = ("fuzz-new-1", "fuzz-new-2")
 _ARN = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/"
 _INDEXES = ("by-gpk", "by-lsk")
 _KEYS_OF = {"": ("pk", "sk"), "by-gpk": ("gpk", "gsk"), "by-lsk": ("pk", "lsk")}
+_NOT_SERVED = frozenset(
+    {"GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "ResourcePolicy", "VectorIndexes"}
+)
 _CHANGES_TABLES = frozenset({"CreateTable", "DeleteTable", "UpdateTable", "TagResource", "UntagResource"})
 
 _STRINGS = ("a", "b", "c", "aa", "é", "", "\x00", "日本", "💥", "\ud800", "a\u0301", "x" * 1_024, "x" * 2_049)
@@ -177,14 +180,8 @@ class Author:
             case "BatchExecuteStatement":
                 for statement in body.get("Statements", ()):
                     self._parameters(statement)
-            case "CreateTable":
-                body.update(self._definition())
-                if dice.below(10):
-                    body.pop("DeletionProtectionEnabled", None)
-                if body.get("BillingMode") == "PAY_PER_REQUEST" and dice.below(20):
-                    body.pop("ProvisionedThroughput", None)
-            case "UpdateTable":
-                body.update(self._change())
+            case "CreateTable" | "UpdateTable":
+                body = self._definition(body) if model.name == "CreateTable" else self._change(body)
             case "BatchWriteItem":
                 for requests in body.get("RequestItems", {}).values():
                     self._one_of_each(requests, ("PutRequest", "DeleteRequest"))
@@ -211,13 +208,13 @@ class Author:
         dice = self._dice
         if shape.name == "AttributeValue":
             return self.attribute_value()
-        written = self._written(place)
+        written = self._written(place) if shape.name != "TagKeyString" else None
         if written is not None:
             return written
         if isinstance(shape, StructureShape):
             return self._structure(shape, place)
         if isinstance(shape, ListShape):
-            count = dice.pick((1, 2, 3, shape.metadata.get("max", 26), 0))
+            count = dice.pick((1, 2, 3, 1, 2, 3, 1, 2, 3, shape.metadata.get("max", 26), 0))
             return [self._value(shape.member, place) for _ in range(min(count, 30))]
         if isinstance(shape, MapShape):
             return {self._text(shape.key, place): self._value(shape.value, place) for _ in dice.some(1, 3)}
@@ -243,7 +240,7 @@ class Author:
             case "TableName" | "RequestItems" | "ExclusiveStartTableName":
                 return dice.pick((*(TABLE,) * 12, _ARN + TABLE, CHANGING[0], "fuzz-absent"))
             case "ResourceArn":
-                return _ARN + dice.pick((CHANGING[0], CHANGING[1], "fuzz-absent"))
+                return _ARN + dice.pick((TABLE, TABLE, TABLE, CHANGING[0], CHANGING[1], "fuzz-absent"))
             case "IndexName":
                 return dice.pick((*_INDEXES, *_INDEXES, "none"))
             case (
@@ -442,12 +439,18 @@ class Author:
             body["TableName"] = self._dice.pick(CHANGING)
         return body
 
-    def _definition(self) -> Body:
-        """Keys, indexes and their attributes, which fit each other."""
+    def _definition(self, body: Body) -> Body:
+        """With keys, indexes and their attributes, which fit each other."""
         dice = self._dice
+        left_out = set(_NOT_SERVED) if dice.below(8) else set[str]()
+        if dice.below(10):
+            left_out.add("DeletionProtectionEnabled")
+        if dice.below(5):
+            left_out.add("ProvisionedThroughput")
         sort = dice.pick(("sk", "sk", None))
         used = {"pk"} | ({sort} if sort else set())
-        body: Body = {"KeySchema": _schema("pk", sort)}
+        body = {name: value for name, value in body.items() if name not in left_out}
+        body["KeySchema"] = _schema("pk", sort)
         if dice.one_in(2):
             body["GlobalSecondaryIndexes"] = [self._global_index(number, used) for number in dice.some(1, 3)]
         if dice.one_in(2):
@@ -458,7 +461,7 @@ class Author:
         body["AttributeDefinitions"] = [
             {"AttributeName": name, "AttributeType": _KEY_KINDS.get(name, "B")} for name in sorted(used)
         ]
-        if not dice.one_in(5):
+        if "ProvisionedThroughput" in left_out:
             body["BillingMode"] = "PAY_PER_REQUEST"
         return body
 
@@ -479,31 +482,33 @@ class Author:
             index["ProvisionedThroughput"] = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
         return index
 
-    def _change(self) -> Body:
-        """One that UpdateTable takes, most of the time."""
+    def _change(self, body: Body) -> Body:
+        """With one that UpdateTable takes; mostly with no other."""
         dice = self._dice
+        if dice.below(4):
+            body = {name: value for name, value in body.items() if name == "TableName"}
         match dice.below(8):
             case 0 | 1:
                 used: set[str] = {"pk", "sk"}
                 create = self._global_index(dice.below(3), used)
-                definitions = [
-                    {"AttributeName": name, "AttributeType": _KEY_KINDS[name]} for name in sorted(used)
-                ]
-                return {
-                    "AttributeDefinitions": definitions,
+                change: Body = {
+                    "AttributeDefinitions": [
+                        {"AttributeName": name, "AttributeType": _KEY_KINDS[name]} for name in sorted(used)
+                    ],
                     "GlobalSecondaryIndexUpdates": [{"Create": create}],
                 }
             case 2 | 3:
                 name = f"global-{dice.below(3)}"
-                return {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
+                change = {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
             case 4:
                 units = {"ReadCapacityUnits": dice.pick((1, 5)), "WriteCapacityUnits": dice.pick((1, 5))}
                 update = {"IndexName": f"global-{dice.below(3)}", "ProvisionedThroughput": units}
-                return {"GlobalSecondaryIndexUpdates": [{"Update": update}], "ProvisionedThroughput": units}
+                change = {"GlobalSecondaryIndexUpdates": [{"Update": update}], "ProvisionedThroughput": units}
             case 5:
-                return {"BillingMode": "PAY_PER_REQUEST"}
+                change = {"BillingMode": "PAY_PER_REQUEST"}
             case _:
-                return {}
+                change = {}
+        return body | change
 
     # ---- harm ----
 
