@@ -169,7 +169,7 @@ def test_contributor_insights_are_off(cluster: FakeCluster) -> None:
 def test_what_an_index_may_consume_comes_back(cluster: FakeCluster) -> None:
     limits = {"MaxReadRequestUnits": 7}
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 9_000}
-    more = {"OnDemandThroughput": limits, "WarmThroughput": warm}
+    more: dict[str, Any] = {"OnDemandThroughput": limits, "WarmThroughput": warm}
     cluster.call("CreateTable", **table(GlobalSecondaryIndexes=[index("GSI1", "SK PK", **more)]))
     (shown,) = described(cluster)["GlobalSecondaryIndexes"]
     assert shown["OnDemandThroughput"] == limits
