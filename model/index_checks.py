@@ -3,8 +3,8 @@ for updates.
 
 An update is looked at twice: at the router for what the request alone shows, and at the leader for what it makes of an
 item. The leader looks at the whole new item: one that a table held before its index, and that does not fit it, cannot be
-updated until it does. What is missing is never wrong, it only keeps the item out of the index. Of several indexes that an
-item does not fit AWS names the first by name.
+updated until it does. What is missing is never wrong, it only keeps the item out of the index; an index on its way out
+asks for nothing. Of several indexes that an item does not fit AWS names the first by name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kvorum.model import expressions
 from kvorum.model.errors import ApiError, validation
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Expressions, Item
-from kvorum.model.table import Index, KeyPart, Table
+from kvorum.model.table import Index, IndexStatus, KeyPart, Table
 from kvorum.model.values import type_of
 
 
@@ -77,6 +77,8 @@ def _written(given: Expressions) -> Iterator[tuple[str, str | None]]:
 
 def _fits(indexes: Sequence[Index], item: Item) -> bool:
     for index in indexes:
+        if index.status is IndexStatus.DELETING:
+            continue
         keys = index.keys
         for part in (*keys.hash, *keys.range):
             value = item.get(part.name)
@@ -98,7 +100,8 @@ def _length(parts: tuple[KeyPart, ...], item: Item) -> int:
 
 
 def _by_name(table: Table) -> list[Index]:
-    return sorted(table.indexes, key=lambda index: index.name)
+    there = [index for index in table.indexes if index.status is not IndexStatus.DELETING]
+    return sorted(there, key=lambda index: index.name)
 
 
 def _unfit(index: Index, part: KeyPart, value: AttributeValue) -> ApiError:

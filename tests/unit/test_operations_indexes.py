@@ -351,6 +351,33 @@ def test_the_tables_own_key_may_be_filtered_where_it_is_not_the_indexs(cluster: 
     assert query(cluster, "keys", "g = :g", given, FilterExpression="sk > :n")["Count"] == 2
 
 
+def test_the_older_parameters_go_through_indexes_too(cluster: FakeCluster) -> None:
+    def asked(index: str, name: str, value: str, **more: Any) -> dict[str, Any]:
+        condition = {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": value}]}
+        return {"TableName": "Things", "IndexName": index, "KeyConditions": {name: condition}, **more}
+
+    assert attributes_of(cluster.call("Query", **asked("some", "g", "x"))) == {"pk", "sk", "g", "r", "shown"}
+    fetched = asked("narrow", "pk", "a", AttributesToGet=["dark"])
+    assert len(cluster.call("Query", **fetched)["Items"]) == 3
+    assert cluster.error("Query", **asked("some", "g", "x", AttributesToGet=["dark", "g"])) == (
+        "ValidationException: One or more parameter values were invalid: "
+        "Global secondary index some does not project [dark]"
+    )
+    present = {"ComparisonOperator": "NOT_NULL"}
+    assert cluster.error("Query", **asked("some", "g", "x", QueryFilter={"dark": present})) == (
+        "ValidationException: One or more parameter values were invalid: "
+        "Secondary index some does not project one or more filter attributes: [dark]"
+    )
+    assert cluster.error("Query", **asked("some", "g", "x", QueryFilter={"r": present})) == (
+        "ValidationException: QueryFilter can only contain non-primary key attributes: Primary key attribute: r"
+    )
+    assert cluster.call("Query", **asked("some", "g", "x", QueryFilter={"shown": present}))["Count"] == 3
+    wrong = {"g": {"ComparisonOperator": "NE", "AttributeValueList": [{"S": "x"}]}}
+    assert cluster.error("Query", **{**asked("some", "g", "x"), "KeyConditions": wrong}) == (
+        "ValidationException: Attempted conditional constraint is not an indexable operation"
+    )
+
+
 def test_conditions_on_a_key_of_several_attributes(cluster: FakeCluster) -> None:
     both: Attributes = {":g": {"S": "x"}, ":h": {"S": "y"}}
     assert query(cluster, "many", "g = :g AND h = :h", both)["Count"] == 3
@@ -523,6 +550,7 @@ def test_an_index_is_not_read_before_it_is_complete_nor_when_it_goes(cluster: Fa
     assert cluster.error("Scan", TableName="Things", IndexName="late") == (
         "ValidationException: The table does not have the specified index: late"
     )
+    put(cluster, item("a", "1", late={"N": "1"}))
 
 
 # ---- writes ----------------------------------------------------------------------------------------------------
