@@ -24,8 +24,9 @@ from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import Projection, projection
 
-FETCHED_AT_ONCE = 32
-"""Items of up to 400 KB that one answer of a node brings along with a local index's entries."""
+FETCHED_AT_ONCE = 256
+"""No page has more items of a local index's entries: each counts as 4 KB at least. The node ends its answer by bytes
+as well, of entries and items."""
 
 YIELD_EVERY = 256
 """Items parsed and filtered before other requests get the event loop."""
