@@ -73,6 +73,11 @@ _ENVELOPE = "1 validation error detected: "
 _EMPTY_VALUE = (
     _ENVELOPE + "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 )
+_PRINTED = (
+    "WriteRequest(putRequest=null, deleteRequest=DeleteRequest(key={pk=AttributeValue(s=a, n=null, b=null, "
+    "iNT=null, dECIMAL=null, dOUBLE=null, sS=null, nS=null, bS=null, iNTSET=null, dECIMALSET=null, "
+    "dOUBLESET=null, m=null, l=null, nULL=null, bOOL=null)}))"
+)
 _NO_MATCH = "The provided key element does not match the schema"
 
 
@@ -179,6 +184,50 @@ def _cases(table: str) -> Iterator[Case]:
         _VALIDATION,
         "2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be "
         "null; Value null at 'item' failed to satisfy constraint: Member must not be null",
+    )
+    yield Case(
+        "no key, and two more mistakes",
+        request("UpdateItem", {"TableName": "", "ReturnConsumedCapacity": "ALL"}),
+        _VALIDATION,
+        "3 validation errors detected: Value 'ALL' at 'returnConsumedCapacity' failed to satisfy constraint: Member "
+        "must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value '' at 'tableName' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1; Value null at 'key' failed to satisfy constraint: "
+        "Member must not be null",
+    )
+    yield Case(
+        "table without a name",
+        request("PutItem", {"TableName": "", "Item": {}, "ReturnValues": "ALL"}),
+        _VALIDATION,
+        _ENVELOPE + "Value at 'TableName' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1",
+    )
+    yield Case(
+        "table of another account",
+        request("GetItem", {"TableName": "arn:aws:dynamodb:us-east-1:000000000001:table/Table", "Key": _KEY}),
+        "AccessDeniedException",
+    )
+    yield Case(
+        "table of a region that is none",
+        request("GetItem", {"TableName": "arn:aws:dynamodb:x:123456789012:table/Table", "Key": _KEY}),
+        _VALIDATION,
+    )
+    yield Case(
+        "26 writes",
+        request(
+            "BatchWriteItem", {"RequestItems": {table: [{"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}] * 26}}
+        ),
+        _VALIDATION,
+        _ENVELOPE + f"Value '{{{table}=[{', '.join([_PRINTED] * 26)}]}}' at 'requestItems' failed to satisfy "
+        "constraint: Map value must satisfy constraint: [Member must have length less than or equal to 25, "
+        "Member must have length greater than or equal to 1]",
+    )
+    yield Case(
+        "value of no expression",
+        request(
+            "DeleteItem", {"TableName": table, "Key": _KEY, "ExpressionAttributeValues": {":v": {"S": "x"}}}
+        ),
+        _VALIDATION,
+        _ENVELOPE + "ExpressionAttributeValues can only be specified when using expressions",
     )
     yield Case(
         "expression of 5 KB",
