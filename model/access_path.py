@@ -92,8 +92,7 @@ class AccessPath:
 
 
 def through_table(table: Table) -> AccessPath:
-    found = key_attributes(table.keys)
-    return AccessPath(table, None, found, _names((*found.hash, *found.range)))
+    return AccessPath(table, None, key_attributes(table.keys), _own_names(table.keys))
 
 
 def through_index(table: Table, index: Index) -> AccessPath:
@@ -106,6 +105,12 @@ def through_index(table: Table, index: Index) -> AccessPath:
 def key_attributes(schema: KeySchema) -> IndexKeys:
     """Of a table, as an index's are said."""
     return IndexKeys((schema.hash,), () if schema.range is None else (schema.range,))
+
+
+@lru_cache(4_096)
+def _own_names(schema: KeySchema) -> tuple[str, ...]:
+    found = key_attributes(schema)
+    return _names((*found.hash, *found.range))
 
 
 def _names(parts: Iterable[KeyPart]) -> tuple[str, ...]:

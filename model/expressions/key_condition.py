@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from kvorum.model.errors import ApiError, empty_key_attribute, key_attribute_kind, validation
 from kvorum.model.expressions.kind import ExpressionKind, invalid
@@ -33,8 +34,7 @@ from kvorum.model.table import IndexKeys, KeyPart
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRange:
+class KeyRange(NamedTuple):
     """`hash_values`: of every partition-key attribute. `equal`: of the first sort-key attributes. `operator`, about the
     next one: "" (nothing is said), "=", "<", "<=", ">", ">=", "BETWEEN" or "begins_with"."""
 
@@ -44,8 +44,7 @@ class KeyRange:
     operands: tuple[AttributeValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyClause:
+class KeyClause(NamedTuple):
     """The condition on one key attribute, in a KeyRange's words. `operator` None: one that no key condition has."""
 
     operator: str | None
@@ -89,7 +88,7 @@ def key_range(
     """`text` has been checked with these names and values, but not against `keys`, which are those of a table or of
     an index."""
     clauses = {
-        attribute: KeyClause(clause.operator, tuple(values[name] for name in clause.operands))
+        attribute: KeyClause(clause.operator, tuple([values[name] for name in clause.operands]))
         for attribute, clause in clauses_of(text, names).items()
     }
     return range_of(clauses, keys, visit)
