@@ -23,7 +23,7 @@ from tests.kit.endpoints import Endpoint
 from tests.kit.kills import DisturbedEndpoint, DoubtfulError, Witness, up_with_kills
 from tests.kit.wire_client import WireClient
 
-_WITH_KILLS_TOO = ("test_items", "test_concurrency", "test_pages")
+_WITH_KILLS_TOO = ("test_items", "test_concurrency", "test_pages", "test_model")
 """Modules that meet dying nodes in every run."""
 
 _BY_HAND = ("test_bad_input",)
