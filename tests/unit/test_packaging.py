@@ -74,7 +74,7 @@ def test_the_package_has_its_data(wheel: zipfile.ZipFile) -> None:
 
 def test_nothing_is_in_it_that_only_a_checkout_needs(wheel: zipfile.ZipFile) -> None:
     kinds = {Path(name).suffix for name in package_files(wheel)}
-    assert kinds <= {".py", ".pyi", ".typed", ".proto", ".toml", ".yml"}
+    assert kinds <= {".py", ".pyi", ".typed", ".proto", ".toml", ".yml", ".json"}
     assert not any("tests" in name or "bench" in name or "/pip/" in name for name in package_files(wheel))
 
 
