@@ -130,3 +130,23 @@ def test_more_than_16_mb_come_in_parts(client: Client, tables: Tables, unique: s
     assert sorted(item["pk"]["S"] for item in found) == sorted(key["pk"]["S"] for key in keys)
     for key in keys:
         client.delete_item(TableName=table, Key=key)
+
+
+def test_a_put_without_a_key_is_told_of_its_key(client: Client, tables: Tables, unique: str) -> None:
+    message = refused(
+        client.batch_write_item,
+        "ValidationException",
+        RequestItems={tables("S"): _puts([{"other": {"S": unique}}])},
+    )
+    assert message == "The provided key element does not match the schema"
+
+
+def test_a_projection_leads_into_no_key(client: Client, tables: Tables, unique: str) -> None:
+    message = refused(
+        client.batch_get_item,
+        "ValidationException",
+        RequestItems={tables("S"): {"Keys": _keys(unique, 1), "ProjectionExpression": "pk[0]"}},
+    )
+    assert message == (
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: pk"
+    )

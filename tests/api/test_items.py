@@ -464,3 +464,19 @@ def test_a_sort_key_of_1024_bytes(client: Client, tables: Tables, unique: str) -
         Item={"pk": {"S": unique}, "sk": {"S": "x" * 1_025}},
     )
     assert message == _INVALID + "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
+
+
+def test_a_key_attribute_holds_nothing_to_read(row: Row) -> None:
+    row.put()
+    message = refused(row.update, "ValidationException", expression="SET a = pk.a")
+    assert message == (
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: pk"
+    )
+    assert row.get() == {}
+
+
+def test_redundant_parentheses_are_told_of_after_mistakes_of_syntax(row: Row) -> None:
+    message = refused(row.delete, "ValidationException", ConditionExpression="((a = b)) AND")
+    assert "Syntax error" in message
+    message = refused(row.delete, "ValidationException", ConditionExpression="((a = b)) AND name = b")
+    assert message.endswith("Invalid ConditionExpression: The expression has redundant parentheses;")

@@ -360,6 +360,13 @@ def test_queries_that_are_none(
             {"ProjectionExpression": "a!!"},
             'Invalid ProjectionExpression: Syntax error; token: "!", near: "a!!"',
         ),
+        (
+            {"FilterExpression": "attribute_exists(a) AND attribute_exists(pk.a)"},
+            (
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                "Key: pk"
+            ),
+        ),
     ],
 )
 def test_scans_that_are_none(

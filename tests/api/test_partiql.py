@@ -180,6 +180,13 @@ def test_refusals(client: Client, tables: Tables) -> None:
             f'SELECT * FROM "{table}" WHERE pk = ?',
             "Number of parameters in request and statement don't match.",
         ),
+        (
+            f'SELECT info.size FROM "{table}"',
+            "Statement wasn't well formed, can't be processed: Invalid path dot component",
+        ),
+        (f'SELECT COUNT(*) FROM "{table}"', "Unexpected path component at 1:8:5"),
+        ("SELECT * FROM T WHERE EXISTS(a)", "Unrecognized function: exists at 1:23:6"),
+        ("UPDATE T SET s = set_add(s) WHERE pk = 'x'", "SET_ADD must have exactly two arguments at 1:18:7"),
     ):
         assert refused(client.execute_statement, "ValidationException", Statement=statement) == message
     refused(
