@@ -156,10 +156,12 @@ class Author:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._expressions = Expressions(dice)
+        self._is_deep = False
 
     def request(self, operations: Sequence[str]) -> tuple[str, bytes]:
         """(operation, JSON)."""
         dice = self._dice
+        self._is_deep = False
         operation = dice.pick(operations)
         model = dynamodb().operation_model(operation)
         body = self._tables(operation, self._body(model))
@@ -535,7 +537,8 @@ class Author:
                 holder[place] = copy.deepcopy(dice.pick(alike or _NONSENSE))
             case 3:
                 holder[place] = copy.deepcopy(dice.pick(_NONSENSE))
-            case 4:
+            case 4 if not self._is_deep:
+                self._is_deep = True  # twice would be more than Python's own encoder takes
                 holder[place] = self._deep(holder[place])
             case 5:
                 del holder[place]
