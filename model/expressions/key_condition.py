@@ -110,20 +110,27 @@ def range_of(clauses: Mapping[str, KeyClause], keys: IndexKeys, visit: Visitor =
         if clause.operator != "=":
             raise _unsupported()
         hash_values += clause.operands
-    sorting: list[KeyClause] = []
+    named: list[KeyPart] = []
     for part in keys.range:
         visit(part)
-        if len(hash_values) + len(sorting) < len(clauses):
-            if sorting and sorting[-1].operator != "=":
-                raise _unsupported()
-            sorting.append(_checked(part, clauses.get(part.name)))
-    if not sorting:
+        if part.name in clauses:
+            _checked(part, clauses[part.name])
+            named.append(part)
+    if len(hash_values) + len(named) < len(clauses):  # some attribute is not of this key
+        _checked(next(part for part in keys.range if part not in named), None)
+    if not named:
         return KeyRange(tuple(hash_values), (), "", ())
-    *equal, last = sorting
+    last = clauses[named[-1].name]
+    before = keys.range[: keys.range.index(named[-1])]
+    unequal = [part.name for part in before if part not in named or clauses[part.name].operator != "="]
+    if unequal:
+        raise validation(
+            f"RANGE key attributes {', '.join(unequal)} must have equality conditions specified in the query "
+            f"because a condition is present on key attribute {named[-1].name}"
+        )
     assert last.operator is not None
-    return KeyRange(
-        tuple(hash_values), tuple(clause.operands[0] for clause in equal), last.operator, last.operands
-    )
+    equal = tuple([clauses[part.name].operands[0] for part in before])
+    return KeyRange(tuple(hash_values), equal, last.operator, last.operands)
 
 
 def _checked(part: KeyPart, clause: KeyClause | None) -> KeyClause:

@@ -57,7 +57,7 @@ class Interval:
     """Keys lower <= key < upper under one partition key's value. `item`: the item's key when it can be only one.
     `porous`: the condition excludes some of these keys, which are not its own then and may be another's."""
 
-    hash_values: tuple[AttributeValue, ...]
+    hash_value: AttributeValue
     lower: bytes
     upper: bytes
     item: bytes | None
@@ -119,8 +119,8 @@ def written_key(
 def reading(
     condition: Condition | None, order: tuple[Order, ...], path: AccessPath, values: Values
 ) -> Reading:
-    """Raises ValidationException for conditions on keys that AWS does not split, and for an order that the keys do
-    not have."""
+    """`path` has a key of one partition-key attribute and of one sort-key attribute at most. Raises ValidationException
+    for conditions on keys that AWS does not split, and for an order that the keys do not have."""
     keys = path.keys
     fixed = condition is not None and _fixes_hash(condition, keys, values)
     _check_order(condition, order, keys, fixed=fixed)
@@ -134,8 +134,7 @@ def reading(
     return Reading(
         tuple(_ordered(intervals, descending, path, reverse=reverse)),
         reverse,
-        # Of a sort key of several attributes an interval may say less than the condition.
-        len(keys.range) < 2 and _is_all_about_keys(condition, keys, values),
+        _is_all_about_keys(condition, keys, values),
         _names_keys(condition, keys, values),
         _is_keyed(condition, keys, values),
     )
@@ -165,18 +164,16 @@ def _ordered(
     overlap."""
     by_hash: dict[bytes, list[Interval]] = {}
     for interval in intervals:
-        by_hash.setdefault(path.hash_prefix(interval.hash_values), []).append(interval)
+        by_hash.setdefault(path.hash_prefix((interval.hash_value,)), []).append(interval)
     groups = [_disjoint(group) for group in by_hash.values()]
     if reverse:
         for group in groups:
             group.reverse()
-    by_value = cmp_to_key(_compare)
-    sorting = [
-        (place, descending[part.name]) for place, part in enumerate(path.keys.hash) if part.name in descending
-    ]
-    for place, backwards in reversed(sorting):
-        groups.sort(key=lambda group: by_value(group[0].hash_values[place]), reverse=backwards)
-    if descending and not sorting and len(groups) > 1:
+    backwards = descending.get(path.keys.hash[0].name)
+    if backwards is not None:
+        by_value = cmp_to_key(_compare)
+        groups.sort(key=lambda group: by_value(group[0].hash_value), reverse=backwards)
+    elif descending and len(groups) > 1:
         raise validation(
             "Must have hash key in ORDER BY clause when more than one hash key condition "
             "specified in WHERE clause."
@@ -205,25 +202,21 @@ def _compare(one: AttributeValue, two: AttributeValue) -> int:
 
 def _fixes_hash(condition: Condition, keys: IndexKeys, values: Values) -> bool:
     """Whether every way to satisfy the condition needs one of a few partition keys."""
-    return all(_fixes(condition, part, keys, values) for part in keys.hash)
-
-
-def _fixes(condition: Condition, part: KeyPart, keys: IndexKeys, values: Values) -> bool:
     match condition:
         case And():
-            return any(_fixes(each, part, keys, values) for each in condition.conditions)
+            return any(_fixes_hash(each, keys, values) for each in condition.conditions)
         case Or():
-            return all(_fixes(each, part, keys, values) for each in condition.conditions)
+            return all(_fixes_hash(each, keys, values) for each in condition.conditions)
         case _:
             return any(
-                clause.part is part and clause.operator == "="
+                clause.part in keys.hash and clause.operator == "="
                 for clause in _alternatives(condition, keys, values)
             )
 
 
 def _is_keyed(condition: Condition, keys: IndexKeys, values: Values) -> bool:
     plain = [conjunct for conjunct in _conjuncts(condition) if not isinstance(conjunct, Or)]
-    return all(any(_fixes(each, part, keys, values) for each in plain) for part in keys.hash)
+    return any(_fixes_hash(each, keys, values) for each in plain)
 
 
 Branch = tuple[_Clause, ...]
@@ -266,33 +259,22 @@ def _interval(branch: Branch, path: AccessPath) -> Interval:
                 f"Key {clause.part.name}"
             )
     porous = any(clause.operator == _EXCLUDED for clause in branch)
-    given = {
-        part.name: [clause for clause in branch if clause.part is part and clause.operator != _EXCLUDED]
-        for part in _parts(path.keys)
-    }
     # Of a partition key only equalities are clauses.
-    hash_values = tuple(given[part.name][0].operands[0] for part in path.keys.hash)
-    contradicted = any(
-        clause.operands[0] != value
-        for part, value in zip(path.keys.hash, hash_values, strict=True)
-        for clause in given[part.name]
-    )
-    equal: tuple[AttributeValue, ...] = ()
-    lower, upper = path.bounds(KeyRange(hash_values, (), "", ()))
-    for part in path.keys.range:
-        for clause in given[part.name]:
-            begin, end = path.bounds(KeyRange(hash_values, equal, clause.operator, clause.operands))
+    hash_values = [clause.operands[0] for clause in branch if clause.part in path.keys.hash]
+    hash_value = hash_values[0]
+    lower, upper = path.bounds(KeyRange((hash_value,), (), "", ()))
+    exact = not path.keys.range
+    for clause in branch:
+        if clause.part in path.keys.range and clause.operator != _EXCLUDED:
+            begin, end = path.bounds(KeyRange((hash_value,), (), clause.operator, clause.operands))
             lower, upper = max(lower, begin), min(upper, end)
-        exact = next((clause for clause in given[part.name] if clause.operator == "="), None)
-        if exact is None:
-            break
-        equal += exact.operands
-    if contradicted or lower > upper:
+            exact |= clause.operator == "="
+    if any(value != hash_value for value in hash_values) or lower > upper:
         upper = lower
-    if path.index is None and len(equal) == len(path.keys.range) and lower < upper:
+    if exact and path.index is None and lower < upper:
         # A hash prefix alone is the key of a table without a sort key.
-        return Interval(hash_values, lower, upper, lower, porous)
-    return Interval(hash_values, lower, upper, None, porous)
+        return Interval(hash_value, lower, upper, lower, porous)
+    return Interval(hash_value, lower, upper, None, porous)
 
 
 def _is_all_about_keys(condition: Condition, keys: IndexKeys, values: Values) -> bool:

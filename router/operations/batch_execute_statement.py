@@ -122,6 +122,9 @@ def _selected_key(bound: Bound, select: partiql.Select, table: Table) -> bytes:
         reading = partiql.reading(select.condition, select.order, through_table(table), bound.values)
         if reading.item is not None and reading.names_keys:
             return reading.item
+    for index in table.indexes:
+        if index.name == bound.source.index:
+            statements.refuse_several_key_attributes(index)
     raise errors.validation(
         "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
     )

@@ -97,6 +97,7 @@ def _access_path(table: Table, name: str | None, *, strong: bool) -> AccessPath:
     index = page.readable_index(table, name)
     if index is None:
         raise errors.validation("The table does not have the specified index")
+    statements.refuse_several_key_attributes(index)
     if strong and not index.local:
         raise errors.validation("Strongly consistent read is not supported on Global Secondary Indexes")
     return through_index(table, index)

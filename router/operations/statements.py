@@ -7,7 +7,7 @@ from kvorum.model import errors, partiql, values
 from kvorum.model.faults import in_older_words
 from kvorum.model.partiql import Bound
 from kvorum.model.requests import Write
-from kvorum.model.table import Table
+from kvorum.model.table import Index, Table
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Report
 from kvorum.router.operations import writing
@@ -31,6 +31,15 @@ def write_of(bound: Bound, table: Table, asked: Body, report: Report) -> Write:
         return_old_on_failure=writing.wants_old_on_failure(asked),
         measure=report is not Report.NONE and bool(table.indexes),
     )
+
+
+def refuse_several_key_attributes(index: Index) -> None:
+    """Raises ValidationException: PartiQL reads no index with a key of several partition- or sort-key attributes."""
+    if len(index.keys.hash) > 1 or len(index.keys.range) > 1:
+        raise errors.validation(
+            "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or "
+            "multi-attribute RANGE keys."
+        )
 
 
 async def carry_out(cluster: Cluster, table: Table, bound: Bound, write: Write) -> WriteAnswer:

@@ -280,7 +280,8 @@ def test_keys_of_several_attributes(client: Client, table: str, unique: str) -> 
     assert missing == "Query condition missed key schema element: b"
     skipped = by("a = :a AND b = :b AND d = :d", **pair, d="1")
     assert refused(client.query, "ValidationException", **ask, **skipped) == (
-        "Query condition missed key schema element: c"
+        "RANGE key attributes c must have equality conditions specified in the query "
+        "because a condition is present on key attribute d"
     )
 
 
