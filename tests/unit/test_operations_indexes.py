@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvorum.model import record, values
+from kvorum.model.errors import ApiError
 from kvorum.model.table import IndexStatus, Table
 from tests.kit.fake_cluster import FakeCluster
 from tests.kit.service_model import assert_answer_fits
@@ -532,6 +533,63 @@ def test_a_scan_of_an_index_is_refused_in_awss_words(
     cluster: FakeCluster, more: dict[str, Any], error: str
 ) -> None:
     assert cluster.error("Scan", **{"TableName": "Things", "IndexName": "some", **more}) == error
+
+
+_ANY_VALUE = st.sampled_from(
+    [
+        {"S": "x"},
+        {"S": ""},
+        {"S": "x" * 2_100},
+        {"N": "1"},
+        {"N": "x"},
+        {"B": ""},
+        {"SS": ["x"]},
+        {"M": {}},
+        {},
+    ]
+)
+_ANY_START = st.dictionaries(st.sampled_from(["pk", "sk", "g", "h", "r", "t", "zz"]), _ANY_VALUE, max_size=6)
+_USUAL_START = st.fixed_dictionaries(
+    {"pk": st.just({"S": "a"}), "sk": st.just({"N": "1"})},
+    optional={"g": _ANY_VALUE, "h": _ANY_VALUE, "r": _ANY_VALUE, "t": _ANY_VALUE},
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    index=st.none() | st.sampled_from(sorted(_INDEX_KEYS)),
+    start=_ANY_START | _USUAL_START,
+    condition=st.sampled_from(
+        [
+            "g = :v",
+            "pk = :v",
+            "g = :v AND r > :w",
+            "pk = :v AND r = :w",
+            "g = :v AND h = :v AND r BETWEEN :w AND :w",
+        ]
+    ),
+    one=_ANY_VALUE,
+    two=_ANY_VALUE,
+    scan=st.booleans(),
+)
+def test_any_start_key_and_condition_is_answered_or_refused(
+    index: str | None, start: Attributes, condition: str, one: Any, two: Any, scan: bool
+) -> None:
+    body: dict[str, Any] = {"TableName": "Things", "ExclusiveStartKey": start}
+    if index is not None:
+        body["IndexName"] = index
+    if not scan:
+        body["KeyConditionExpression"] = condition
+        body["ExpressionAttributeValues"] = {":v": one} | ({":w": two} if ":w" in condition else {})
+    code = "ValidationException"
+    try:
+        _EMPTY_CLUSTER.call("Scan" if scan else "Query", **body)
+    except ApiError as error:
+        code = error.code
+    assert code == "ValidationException"
+
+
+_EMPTY_CLUSTER = new_cluster()
 
 
 def test_an_index_is_not_read_before_it_is_complete_nor_when_it_goes(cluster: FakeCluster) -> None:
