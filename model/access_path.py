@@ -34,10 +34,6 @@ class AccessPath:
         return self.index.id if self.index is not None and self.index.local else 0
 
     @property
-    def is_global_index(self) -> bool:
-        return self.index is not None and not self.index.local
-
-    @property
     def holds_all(self) -> bool:
         """Whether entries are whole items."""
         return self.index is None or self.index.projection is ProjectionKind.ALL

@@ -78,12 +78,8 @@ Visitor = Callable[[KeyPart], None]
 """Sees every part of the key before its condition is looked at; raises what is wrong with it elsewhere."""
 
 
-def _see_nothing(part: KeyPart) -> None:
-    """The usual visitor."""
-
-
 def key_range(
-    text: str, keys: IndexKeys, names: Names, values: Values, visit: Visitor = _see_nothing
+    text: str, keys: IndexKeys, names: Names, values: Values, visit: Visitor | None = None
 ) -> KeyRange:
     """`text` has been checked with these names and values, but not against `keys`, which are those of a table or of
     an index."""
@@ -94,7 +90,7 @@ def key_range(
     return range_of(clauses, keys, visit)
 
 
-def range_of(clauses: Mapping[str, KeyClause], keys: IndexKeys, visit: Visitor = _see_nothing) -> KeyRange:
+def range_of(clauses: Mapping[str, KeyClause], keys: IndexKeys, visit: Visitor | None = None) -> KeyRange:
     """`clauses`: by attribute. Raises ValidationException in AWS's order: part after part of the key, and of each of
     them what `visit` says, that it has no condition, then what is wrong with its condition."""
     parts = len(keys.hash) + len(keys.range)
@@ -105,14 +101,16 @@ def range_of(clauses: Mapping[str, KeyClause], keys: IndexKeys, visit: Visitor =
         )
     hash_values: list[AttributeValue] = []
     for part in keys.hash:
-        visit(part)
+        if visit is not None:
+            visit(part)
         clause = _checked(part, clauses.get(part.name))
         if clause.operator != "=":
             raise _unsupported()
         hash_values += clause.operands
     named: list[KeyPart] = []
     for part in keys.range:
-        visit(part)
+        if visit is not None:
+            visit(part)
         if part.name in clauses:
             _checked(part, clauses[part.name])
             named.append(part)

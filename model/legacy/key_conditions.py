@@ -31,7 +31,7 @@ def read_key_conditions(raw: Mapping[str, dict[str, Any]]) -> LegacyConditions:
     return conditions
 
 
-def key_range(given: LegacyConditions, keys: IndexKeys, visit: Visitor) -> KeyRange:
+def key_range(given: LegacyConditions, keys: IndexKeys, visit: Visitor | None) -> KeyRange:
     """`keys`: of the table or of the index that is queried. `visit`: as in expressions.key_range."""
     clauses = {
         condition.attribute: KeyClause(_INDEXABLE.get(condition.operator), condition.operands)

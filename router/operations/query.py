@@ -11,9 +11,10 @@ from functools import partial
 from kvorum.model import errors, expressions, keys, legacy
 from kvorum.model.access_path import AccessPath
 from kvorum.model.expressions import KeyRange
+from kvorum.model.expressions.key_condition import Visitor
 from kvorum.model.key_paths import check_scalars
 from kvorum.model.requests import Expressions
-from kvorum.model.table import IndexKeys, KeyPart
+from kvorum.model.table import IndexKeys
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import page, start_keys
@@ -44,7 +45,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     selection = Selection.of(body, checked, older_filter)
     table = table_in_use(body["TableName"], cluster.directory, REQUEST.operation)
     path = page.access_path(body, table, strong=selection.strong)
-    wanted = range_within(path.keys, _see_nothing if start is None else start_keys.part_checker(path, start))
+    wanted = range_within(path.keys, None if start is None else start_keys.part_checker(path, start))
     after = None if start is None else start_keys.encode_within(path, start, wanted)
     check_scalars(table, selection.projection_entered)
     _check_filter_without_keys(body, selection.filtered, path.keys)
@@ -64,13 +65,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     return await page.render(path, found, selection)
 
 
-def _see_nothing(part: KeyPart) -> None:
-    """There is no start key to check part by part."""
-
-
-def _range_reader(
-    body: Body, checked: Expressions
-) -> Callable[[IndexKeys, Callable[[KeyPart], None]], KeyRange]:
+def _range_reader(body: Body, checked: Expressions) -> Callable[[IndexKeys, Visitor | None], KeyRange]:
     """What the key condition comes to under the key of a table or an index. Raises ValidationException for what is
     wrong with KeyConditions under any; of KeyConditionExpression `checked` has seen to that."""
     text: str | None = body.get("KeyConditionExpression")
