@@ -130,7 +130,9 @@ async def _ask_node(region: RegionEntry, node: NodeEntry, directory: Directory) 
                 await directory_seen.wait()
             return status
     except TimeoutError:
-        return answered.result() if answered.done() else None
+        return (
+            answered.result() if answered.done() and not answered.cancelled() else None
+        )  # cancelled: by the time's end
     finally:
         await link.close()
 

@@ -48,12 +48,11 @@ def plan(directory: Directory, reports: Mapping[str, NodeReport]) -> list[Comman
     ):  # as nearly always: do not look at what every replica reports
         return []
     held = {node: {replica.partition for replica in report.replicas} for node, report in reports.items()}
-    led = {
-        replica.partition: replica.indexed
-        for node, report in reports.items()
-        for replica in report.replicas
-        if replica.leader == node
-    }
+    led: dict[int, set[int]] = {}
+    for node, report in reports.items():
+        for replica in report.replicas:
+            if replica.leader == node:  # also one that is dead: what was entered stays entered
+                led.setdefault(replica.partition, set()).update(replica.indexed)
     commands: list[Command] = [
         ActivateTable(table_id=table.id) for table in creating if _all_led(directory, table, led)
     ]
@@ -83,7 +82,7 @@ def _all_led(directory: Directory, table: Table, led: Container[int]) -> bool:
 
 
 def _next_step(
-    directory: Directory, table: Table, index: Index, led: Mapping[int, tuple[int, ...]]
+    directory: Directory, table: Table, index: Index, led: Mapping[int, set[int]]
 ) -> Iterator[Command]:
     if not index.backfilling:
         if all(partition.id in led for partition in directory.partitions_of(index.id)):

@@ -268,6 +268,25 @@ def test_only_when_every_leader_has_entered_everything() -> None:
     assert planned((index.id,), (index.id, index.id + 1))
 
 
+@pytest.mark.parametrize("order", [("dead", "node"), ("node", "dead")])
+def test_what_a_dead_leader_said_last_does_not_hold_it_up(order: tuple[str, str]) -> None:
+    region = Region()
+    region.create()
+    region.settle()
+    region.update({"g": "a"})
+    index = region.indexes()["g"]
+    region.do(StartBackfill(index_id=index.id))
+    directory = Directory()
+    directory.receive(region.state.version, True, region.state.everything())
+    own = region.partitions(region.table.id)
+    said = {
+        "dead": [ReplicaReport(each.id, "dead", 1, 1, 1) for each in own],
+        "node": [ReplicaReport(each.id, "node", 2, 1, 1, (index.id,)) for each in own],
+    }
+    reports = {node: NodeReport(node, 9, said[node]) for node in order}
+    assert ActivateIndex(index_id=index.id) in plan(directory, reports)
+
+
 def test_a_deleted_index_goes_and_may_be_created_again() -> None:
     region = Region()
     region.create("g")
