@@ -66,10 +66,7 @@ def clauses_of(text: str, names: Names) -> dict[str, _Clause]:
     for clause in _clauses(text):
         attribute = attribute_of(clause.key, names)
         if attribute in clauses:
-            raise invalid(
-                ExpressionKind.KEY_CONDITION,
-                "KeyConditionExpressions must only contain one condition per key",
-            )
+            raise _wrong("must only contain one condition per key")
         clauses[attribute] = clause
     return clauses
 
@@ -195,15 +192,19 @@ def _key_and_placeholders(operands: tuple[Operand, ...]) -> tuple[Path, tuple[st
             if key is not None:
                 raise _not_a_condition("Multiple attribute names used in one condition")
             if len(operand.steps) > 1:
-                raise validation("KeyConditionExpressions cannot have conditions on nested attributes")
+                raise _wrong("cannot have conditions on nested attributes")
             key = operand
         elif isinstance(operand, Value):
             placeholders.append(operand.name)
         else:
-            raise validation("KeyConditionExpressions cannot contain nested operations")
+            raise _wrong("cannot contain nested operations")
     if key is None:
         raise _not_a_condition("No key attribute specified")
     return key, tuple(placeholders)
+
+
+def _wrong(problem: str) -> ApiError:
+    return invalid(ExpressionKind.KEY_CONDITION, f"KeyConditionExpressions {problem}")
 
 
 def _not_an_operator(operator: str) -> ApiError:

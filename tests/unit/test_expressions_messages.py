@@ -456,7 +456,10 @@ def test_updates(given: dict[str, Any], message: str) -> None:
         ({"key_condition": "contains(a.d, b)"}, "Invalid operator used in KeyConditionExpression: contains"),
         ({"key_condition": "not a > b"}, "Invalid operator used in KeyConditionExpression: NOT"),
         ({"key_condition": "a <> b"}, "Invalid operator used in KeyConditionExpression: <>"),
-        ({"key_condition": "size(b) > a"}, "KeyConditionExpressions cannot contain nested operations"),
+        (
+            {"key_condition": "size(b) > a"},
+            "Invalid KeyConditionExpression: KeyConditionExpressions cannot contain nested operations",
+        ),
         (
             {"key_condition": "b > a"},
             "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition",
@@ -465,7 +468,10 @@ def test_updates(given: dict[str, Any], message: str) -> None:
             {"key_condition": "begins_with(a, b)"},
             "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition",
         ),
-        ({"key_condition": "b.d > a"}, "KeyConditionExpressions cannot have conditions on nested attributes"),
+        (
+            {"key_condition": "b.d > a"},
+            "Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested attributes",
+        ),
         (
             {"key_condition": ":a > :a", "values": {":a": N}},
             "Invalid condition in KeyConditionExpression: No key attribute specified",
