@@ -130,9 +130,9 @@ async def _ask_node(region: RegionEntry, node: NodeEntry, directory: Directory) 
                 await directory_seen.wait()
             return status
     except TimeoutError:
-        return (
-            answered.result() if answered.done() and not answered.cancelled() else None
-        )  # cancelled: by the time's end
+        if answered.cancelled() or not answered.done():  # cancelled with the wait for it
+            return None
+        return answered.result()
     finally:
         await link.close()
 
