@@ -400,7 +400,7 @@ class ClusterSimulation:
             for number in range(random.choice((0, 1)))
         ]
         index_random = Random(f"{seed}/indexes")
-        self.backfill_items = index_random.choice((1, 2, 128))
+        self.backfill_items: int = index_random.choice((1, 2, 128))
         if changes_indexes is None:
             changes_indexes = index_random.random() < 0.4
         self.index_clients = [
