@@ -542,7 +542,11 @@ def test_an_update_may_not_touch_the_key() -> None:
 
 def test_the_attributes_that_an_expression_is_about() -> None:
     names = {"#k": "pk"}
-    assert expressions.filtered_attributes("a = :v AND b.pk = :v OR size(#k[1]) > a", names) == ["a", "b", "pk"]
+    assert expressions.filtered_attributes("a = :v AND b.pk = :v OR size(#k[1]) > a", names) == [
+        "a",
+        "b",
+        "pk",
+    ]
     assert expressions.projected_attributes("b.c, #k, b.d[1]", names) == ["b", "pk"]
     written = expressions.written_types(
         "SET a = :n, b.c = :s, c = d + :n, d = list_append(d, :l), e = a ADD #k :ss REMOVE f",
