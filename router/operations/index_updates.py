@@ -20,13 +20,14 @@ from kvorum.model.index_definitions import (
     local_specifications,
 )
 from kvorum.model.limits import CAPACITY_UNITS_MAX
-from kvorum.model.table import IndexStatus, Table, TableStatus
+from kvorum.model.table import IndexStatus, Table
 from kvorum.router.calls import Body
 from kvorum.router.describe import Description
 from kvorum.router.operations.table_settings import INVALID
 
 MEMBER = "GlobalSecondaryIndexUpdates"
 
+_UPDATING = "UPDATING"
 _ACTIONS = ("Update", "Create", "Delete")
 _THROUGHPUTS = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
 
@@ -81,18 +82,14 @@ class IndexUpdates:
         """The descriptions of the indexes when AWS has only begun. `before`, `after`: what they were and are;
         `switched`: the table's billing mode has changed as well, and with it all of them."""
         earlier = {index["IndexName"]: index for index in before}
-        shown: dict[str, Description] = {index["IndexName"]: index for index in after}
-        for name in shown.keys() & earlier.keys() if switched else ():
-            shown[name] = {**shown[name], "IndexStatus": TableStatus.UPDATING.name}
-        for name, action in self.updated.items() if not switched else ():
-            shown[name] = dict(shown[name])
-            if "ProvisionedThroughput" in action or "OnDemandThroughput" in action:
-                shown[name]["IndexStatus"] = TableStatus.UPDATING.name
-                shown[name]["ProvisionedThroughput"] = earlier[name]["ProvisionedThroughput"]
-            if "WarmThroughput" in action:
-                shown[name]["WarmThroughput"] = {**earlier[name]["WarmThroughput"], "Status": "UPDATING"}
-        for name in self.created:
-            shown[name] = {**shown[name], "IndexStatus": IndexStatus.CREATING.name, "Backfilling": False}
+        shown: dict[str, Description] = {index["IndexName"]: dict(index) for index in after}
+        for name, index in shown.items():  # by now, others may have deleted what was updated or created here
+            if name in self.created:
+                index.update(IndexStatus=IndexStatus.CREATING.name, Backfilling=False)
+            elif switched:
+                index["IndexStatus"] = _UPDATING
+            elif name in self.updated and name in earlier:
+                _show_updating(index, earlier[name], self.updated[name])
         for name in self.deleted:
             shown[name] = {**earlier[name], "IndexStatus": IndexStatus.DELETING.name}
         return list(shown.values())
@@ -151,6 +148,14 @@ def read(changes: Body) -> IndexUpdates:
             )
         actions[given[0]][name] = action
     return IndexUpdates(actions["Update"], actions["Create"], actions["Delete"])
+
+
+def _show_updating(index: Description, earlier: Description, action: Specification) -> None:
+    if "ProvisionedThroughput" in action or "OnDemandThroughput" in action:
+        index["IndexStatus"] = _UPDATING
+        index["ProvisionedThroughput"] = earlier["ProvisionedThroughput"]
+    if "WarmThroughput" in action:
+        index["WarmThroughput"] = {**earlier["WarmThroughput"], "Status": _UPDATING}
 
 
 def _created(table: Table, body: Body, action: Specification, mode: str, update_uuid: str) -> Specification:
