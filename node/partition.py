@@ -263,7 +263,8 @@ class Partition:
         self._overlay_term = 0
         self._collections = ItemCollections(machine.prefix, store)
         self._collection_bytes_max = item_collection_bytes_max
-        self._behind: list[tuple[int, int, Callable[[], None]]] = []  # (index awaited, deadline ms, read)
+        self._behind: list[tuple[int, int, Callable[[], None], Reply]] = []
+        """(index awaited, deadline ms, read, its reply)"""
         self.feed = IndexFeed(machine.index_cursors, self)
         self.lost_merges = 0
         self._marked = self._settled = 0
@@ -291,7 +292,7 @@ class Partition:
             reply(Elsewhere(message.partition, replica.leader))
             return
         if not message.strong and message.index_min > self.machine.shown:
-            self._when_shown(message.index_min, lambda: reply(self._item(message.key)))
+            self._when_shown(message.index_min, lambda: reply(self._item(message.key)), reply)
             return
         answer = self._item(message.key)
         if replica.alone and message.key in self._overlay:
@@ -315,7 +316,7 @@ class Partition:
         elif message.strong:
             self._answer_read(self._page(message), message.partition, reply)
         elif message.index_min > self.machine.shown:
-            self._when_shown(message.index_min, lambda: reply(self._page(message)))
+            self._when_shown(message.index_min, lambda: reply(self._page(message)), reply)
         else:
             reply(self._page(message))
 
@@ -326,7 +327,7 @@ class Partition:
         reply(StatisticsAnswer(*counts))
 
     def expire(self) -> None:
-        """Eventual reads that waited for a lagging replica long enough are answered with what there is."""
+        """Eventual reads that waited for a lagging replica long enough wait no more."""
         if self._behind:
             self.catch_up(self._now_ms())
 
@@ -603,8 +604,10 @@ class Partition:
         record = self._store.get(Family.DATA, self._prefix + key)
         return RecordAnswer(None if record is None or record[0] & records.TOMBSTONE else record)
 
-    def _when_shown(self, index: int, read: Callable[[], None]) -> None:
-        self._behind.append((index, self._now_ms() + 100, read))
+    def _when_shown(self, index: int, read: Callable[[], None], reply: Reply) -> None:
+        """`read` once this replica has what the caller has seen acknowledged. One that still has not after a moment
+        sends the caller on to the leader; knowing of none, it reads what there is."""
+        self._behind.append((index, self._now_ms() + 100, read, reply))
 
     def catch_up(self, now_ms: int = 0) -> None:
         """Effects may be shown: forget what is no longer pending, read what waited for it."""
@@ -618,8 +621,12 @@ class Partition:
             due = [waiting for waiting in self._behind if waiting[0] <= shown or waiting[1] <= now_ms]
             if due:
                 self._behind = [waiting for waiting in self._behind if waiting not in due]
-                for _, _, read in due:
-                    read()
+                leader = None if self.replica.core.is_leader else self.replica.leader
+                for index, _, read, reply in due:
+                    if index <= shown or leader is None:
+                        read()
+                    else:
+                        reply(Elsewhere(self.replica.group, leader))
 
 
 def _image(record: bytes | None) -> item_model.Image | None:
