@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -39,9 +40,12 @@ async def live_description(table: Table, cluster: Cluster) -> Description:
     """The table as it stands, with live counts where it serves items."""
     counts: dict[int, Count] = {}
     if table.status in IN_USE:
-        for index in (None, *(each for each in table.indexes if each.status is IndexStatus.ACTIVE)):
-            live = await cluster.statistics(table, index)
-            counts[table.id if index is None else index.id] = Count(live.items, live.bytes)
+        indexes = [index for index in table.indexes if index.status is IndexStatus.ACTIVE]
+        asked = await asyncio.gather(
+            cluster.statistics(table), *(cluster.statistics(table, index) for index in indexes)
+        )
+        ids = (table.id, *(index.id for index in indexes))
+        counts = {each: Count(live.items, live.bytes) for each, live in zip(ids, asked, strict=True)}
     return describe(
         table, region=cluster.region, account=cluster.account, now_ms=cluster.now_ms(), counts=counts
     )
