@@ -61,9 +61,11 @@ def index(number: int, attribute: str, projection: ProjectionKind = ProjectionKi
 
 
 class ModelReplica:
-    """`lone`: effects are in the store at once, and shown when they are on its disk."""
+    """Of a lone voter, effects are in the store at once, and shown when they are on its disk. `proven`: whether it can
+    be shown that no other leads by now."""
 
     suspect = False
+    proven = True
 
     def __init__(self, world: World, store: MemoryStore, machine: PartitionMachine, term: int) -> None:
         self.alone = world.lone
@@ -91,7 +93,7 @@ class ModelReplica:
         return self._last
 
     def confirm(self, done: Callable[[bool], None]) -> None:
-        done(self.serving)
+        done(self.serving and self.proven)
 
     def when_resolved(self, index: int, done: Callable[[bool], None]) -> None:
         waiting = next((each for each in self._pending if each[0] == index), None)

@@ -183,6 +183,23 @@ def test_a_stamp_from_the_future_that_its_region_took_is_entered() -> None:
     assert len(world.entries_of(2)) == 1
 
 
+@pytest.mark.parametrize("born", [0, 1], ids=("backfill", "changes"))
+def test_a_leader_that_may_have_been_replaced_tells_nothing(born: int) -> None:
+    """It may have stood still for longer than tombstones are kept."""
+    world = _calm(born=born)
+    world.put(_item(("a", "x", 1)))
+    world.base.replica.proven = False
+    if not born:
+        world.loop.run_for(0.1)
+        world.create_index()
+        world.hear()
+    world.loop.run_for(2)
+    assert world.entries_of(2) == {}
+    world.base.replica.proven = True
+    _settle(world)
+    assert len(world.entries_of(2)) == 1
+
+
 def test_tombstones_of_an_index_go_after_an_hour_and_a_minute_here() -> None:
     world = _calm()
     world.put(_item(("a", "x", 1)))
