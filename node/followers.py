@@ -21,7 +21,7 @@ from kvorum.replication.link import Link
 INDEX_SETTINGS = SenderSettings(linger_ms=0, backoff_ms_min=20, backoff_ms_max=500)
 """An index is to be seen at once, and its partitions are near: after an election they answer again within a second."""
 
-BACKFILL_ITEMS = 128
+BACKFILL_ITEMS = 64
 
 
 class Followers:
