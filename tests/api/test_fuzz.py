@@ -31,7 +31,7 @@ _MUCH_TO_SAY = (
 )
 _DRAWN_FROM = [*_MUCH_TO_SAY * 4, *["CreateTable", "UpdateTable"] * 2, *OPERATIONS]
 
-_REQUESTS = int(os.environ.get("KVORUM_FUZZ_REQUESTS", "1500"))
+_REQUESTS = int(os.environ.get("KVORUM_FUZZ_REQUESTS", "1000"))
 _ANSWER_SECONDS_MAX = 5.0
 
 
