@@ -69,6 +69,10 @@ FETCHED_ITEMS_MAX = 4_000
 """So many items a page fetches by their local index's entries, for the same reason: each is a read of its own."""
 
 # Counts are signed: were one ever wrong, the group must not stop for it.
+_BEHIND_MS, _LEADERLESS_MS = 100, 400
+"""How long an eventual read waits for a replica that is behind, and how much longer for one that knows no leader: it
+has just started, or the group has just lost its leader. Together less than a router gives an attempt."""
+
 _CHECKPOINT = Layout(">Qqq")  # applied index, live items, their bytes
 _INDEX_CHECKPOINT = Layout(">Iqq")  # behind it for each local index: its id, entries, their bytes
 
@@ -606,8 +610,8 @@ class Partition:
 
     def _when_shown(self, index: int, read: Callable[[], None], reply: Reply) -> None:
         """`read` once this replica has what the caller has seen acknowledged. One that still has not after a moment
-        sends the caller on to the leader; knowing of none, it reads what there is."""
-        self._behind.append((index, self._now_ms() + 100, read, reply))
+        sends the caller on to the leader; if it hears of none for another moment, it reads what there is."""
+        self._behind.append((index, self._now_ms() + _BEHIND_MS, read, reply))
 
     def catch_up(self, now_ms: int = 0) -> None:
         """Effects may be shown: forget what is no longer pending, read what waited for it."""
@@ -618,15 +622,16 @@ class Partition:
                 del overlay[key]
             self._collections.show(shown)
         if self._behind:
-            due = [waiting for waiting in self._behind if waiting[0] <= shown or waiting[1] <= now_ms]
-            if due:
-                self._behind = [waiting for waiting in self._behind if waiting not in due]
-                leader = None if self.replica.core.is_leader else self.replica.leader
-                for index, _, read, reply in due:
-                    if index <= shown or leader is None:
-                        read()
-                    else:
-                        reply(Elsewhere(self.replica.group, leader))
+            leader = None if self.replica.core.is_leader else self.replica.leader
+            behind, self._behind = self._behind, []
+            for waiting in behind:
+                index, until_ms, read, reply = waiting
+                if index <= shown or until_ms + _LEADERLESS_MS <= now_ms:
+                    read()
+                elif leader is not None and until_ms <= now_ms:
+                    reply(Elsewhere(self.replica.group, leader))
+                else:
+                    self._behind.append(waiting)
 
 
 def _image(record: bytes | None) -> item_model.Image | None:

@@ -49,7 +49,7 @@ class _Behind:
         store, clock = MemoryStore(), HybridClock()
         self.machine = PartitionMachine(7, 1, store, clock)
         self.machine.shown = 4
-        replica = SimpleNamespace(
+        self.replica = SimpleNamespace(
             suspect=False,
             serving=leads,
             alone=False,
@@ -58,7 +58,14 @@ class _Behind:
             core=SimpleNamespace(is_leader=leads, term=1),
         )
         self.partition = Partition(
-            descriptor, table, "west", self.machine, cast("Any", replica), store, clock, lambda: self.now_ms
+            descriptor,
+            table,
+            "west",
+            self.machine,
+            cast("Any", self.replica),
+            store,
+            clock,
+            lambda: self.now_ms,
         )
 
     def ask(self, message: ReadItem | ReadRange) -> None:
@@ -98,5 +105,16 @@ def test_with_nobody_to_send_to_it_reads_what_there_is(
 ) -> None:
     behind = _Behind(leader, leads=leads)
     behind.ask(message)
-    behind.pass_time(100)
+    behind.pass_time(499)
+    assert behind.answers == []
+    behind.pass_time(1)
     assert [type(one) for one in behind.answers] == [answer]
+
+
+def test_it_may_hear_of_a_leader_late() -> None:
+    behind = _Behind(None)
+    behind.ask(_READS[0][0])
+    behind.pass_time(300)
+    behind.replica.leader = "there"
+    behind.pass_time(1)
+    assert behind.answers == [Elsewhere(7, "there")]
