@@ -392,14 +392,17 @@ class ClusterSimulation:
             for name in self.regions
             for number in range(random.choice((2, 3)))
         ]
+        index_random = Random(f"{seed}/indexes")
         self.table_clients = [
             TableClient(
-                ports, f"churn-{name}-{number}", name, list(self.regions) if self.is_global else [name]
+                ports,
+                index_random.choice((table_body, indexed_table_body))(f"churn-{name}-{number}"),
+                name,
+                list(self.regions) if self.is_global else [name],
             )
             for name in self.regions
             for number in range(random.choice((0, 1)))
         ]
-        index_random = Random(f"{seed}/indexes")
         self.backfill_items: int = index_random.choice((1, 2, 128))
         if changes_indexes is None:
             changes_indexes = index_random.random() < 0.4

@@ -191,10 +191,11 @@ class ItemClient:
 
 
 class TableClient:
-    """Makes and deletes one table, over and over: made in `home`, deleted anywhere."""
+    """Makes and deletes one table, over and over: made in `home` by the request `body`, deleted anywhere."""
 
-    def __init__(self, ports: Ports, name: str, home: str, regions: list[str]) -> None:
-        self.name = name
+    def __init__(self, ports: Ports, body: dict[str, Any], home: str, regions: list[str]) -> None:
+        self.name = str(body["TableName"])
+        self._body = body
         self.busy = False
         self.operations: list[tuple[str, Outcome]] = []
         self.answers: list[int] = []
@@ -225,7 +226,7 @@ class TableClient:
             return
         self.busy = True
         kind = "create" if creates else "delete"
-        body = table_body(self.name) if creates else {"TableName": self.name}
+        body = self._body if creates else {"TableName": self.name}
         self.answers.append(0)
         operation = "CreateTable" if creates else "DeleteTable"
         if region != self.home:

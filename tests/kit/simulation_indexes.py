@@ -26,9 +26,7 @@ _BORN = {
     "by-writer": ([("w", "HASH")], {"ProjectionType": "KEYS_ONLY"}),
     "counted": ([("p", "HASH"), ("n", "RANGE")], {"ProjectionType": "ALL"}),
 }
-_LATER = {
-    "later": ([("v", "HASH"), ("s", "RANGE")], {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["w"]}),
-}
+_LATER = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["w"]}
 _NUMBERS = ("w", "n", "v")
 
 
@@ -38,6 +36,18 @@ def indexed_table_body(name: str) -> dict[str, Any]:
     body["GlobalSecondaryIndexes"] = [_index(each, *spec) for each, spec in _BORN.items()]
     body["LocalSecondaryIndexes"] = [_index(each, *spec) for each, spec in LOCAL.items()]
     return body
+
+
+def later_index_body(table: str, *, creates: bool = True) -> dict[str, Any]:
+    """The update that adds the index `later`, or takes it away."""
+    update: dict[str, Any] = {"Delete": {"IndexName": "later"}}
+    if creates:
+        update = {"Create": _index("later", [("v", "HASH"), ("s", "RANGE")], _LATER)}
+    return {
+        "TableName": table,
+        "AttributeDefinitions": [_definition(name) for name in ("p", "s", "w", "n", "v")],
+        "GlobalSecondaryIndexUpdates": [update],
+    }
 
 
 def idle_items(table: int) -> list[dict[str, Any]]:
@@ -83,14 +93,7 @@ class IndexClient:
             self._later()
             return
         self.busy = True
-        update: dict[str, Any] = {"Delete": {"IndexName": "later"}}
-        if random.random() < 0.6:
-            update = {"Create": _index("later", *_LATER["later"])}
-        body = {
-            "TableName": self._table,
-            "AttributeDefinitions": [_definition(name) for name in ("p", "s", "w", "n", "v")],
-            "GlobalSecondaryIndexUpdates": [update],
-        }
+        body = later_index_body(self._table, creates=random.random() < 0.6)
         send(self._ports, door, "UpdateTable", body, lambda: None, self._concluded)
 
     def _concluded(self, status: int, answer: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from kvorum.node.store import Batch
 from kvorum.replication.change_sender import ChangeSender
 from tests.kit.cluster_simulation import ClusterSimulation
 from tests.kit.simulation_history import Violation
-from tests.simulation.test_index_simulation import made_anew_by_a_slow_clock
+from tests.simulation.test_index_simulation import made_anew_by_a_slow_clock, watched_activation
 
 SEEDS_MAX = 60
 
@@ -122,6 +122,12 @@ def test_is_caught(
         except Violation:
             return
     pytest.fail(f"{plant.__name__} went unnoticed")
+
+
+def test_an_index_that_is_complete_too_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(IndexFeed, "indexed", property(lambda feed: tuple(feed._cursors.by_id)))
+    with pytest.raises(Violation, match="index later lacks"):
+        watched_activation()
 
 
 def test_a_deletion_that_leaves_no_stamp_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

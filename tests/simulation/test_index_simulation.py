@@ -3,9 +3,13 @@ test_cluster_simulation check indexes as well."""
 
 from __future__ import annotations
 
+from kvorum.model import keys
+from kvorum.model.table import IndexStatus, Table
+from kvorum.node.store import Family
 from tests.kit.cluster_simulation import ClusterSimulation
-from tests.kit.simulation_history import Outcome
-from tests.kit.simulation_indexes import check_indexes
+from tests.kit.index_checker import differences
+from tests.kit.simulation_history import Outcome, Violation
+from tests.kit.simulation_indexes import check_indexes, later_index_body
 from tests.simulation.test_cluster_simulation import calm, client_of, outcome_within
 
 
@@ -32,6 +36,54 @@ def made_anew_by_a_slow_clock() -> None:
 
 def test_an_item_made_anew_by_a_slow_clock_has_its_entry() -> None:
     made_anew_by_a_slow_clock()
+
+
+def watched_activation() -> None:
+    """An index is made while its table's items lie still and the network is slow. Once any replica of the control
+    group says that it is active, it must hold them all, in every replica that leads."""
+    simulation = calm()
+    simulation.backfill_items = 1
+    with simulation.watched():
+        simulation.start()
+        settle(simulation)
+        region = simulation.regions["eu"]
+        simulation.ask("eu", "UpdateTable", later_index_body("items"))
+
+        def is_active() -> bool:
+            tables = [host.node.directory.tables["items"] for host in region.nodes]
+            return any(table.indexes[-1].status is IndexStatus.ACTIVE for table in tables)
+
+        assert simulation.loop.run_until(is_active, 20)
+        table = leading_table(simulation)
+        items = records_of_leaders(simulation, table.id)
+        entries = records_of_leaders(simulation, table.indexes[-1].id)
+        for difference in differences(table.keys, table.indexes[-1], items, entries):
+            raise Violation(difference)
+
+
+def test_an_index_is_active_once_it_has_every_item() -> None:
+    watched_activation()
+
+
+def leading_table(simulation: ClusterSimulation) -> Table:
+    leading = simulation.regions["eu"].leading_control
+    assert leading is not None
+    return leading.directory.tables["items"]
+
+
+def records_of_leaders(simulation: ClusterSimulation, owner: int) -> dict[bytes, bytes]:
+    """What a table's or an index's leaders hold: followers may be a moment behind."""
+    prefix, upper = owner.to_bytes(4, "big"), (owner + 1).to_bytes(4, "big")
+    held: dict[bytes, bytes] = {}
+    for host in simulation.node_hosts:
+        for partition in host.node.partitions.values():
+            descriptor = partition.descriptor
+            if descriptor.table_id == owner and partition.replica.serving:
+                lower_key, upper_key = keys.token_bounds(descriptor.lower, descriptor.upper)
+                for key, record in host.disk.scan(Family.DATA, prefix, upper):
+                    if lower_key <= key[4:] < upper_key:
+                        held[key[4:]] = record
+    return held
 
 
 def settle(simulation: ClusterSimulation) -> None:
