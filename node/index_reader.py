@@ -36,10 +36,6 @@ STEP_BYTES = 256 * 1024
 """A step of the backfill ends with the item that takes it past this, or with the last of `step_items`: no step may
 hold the loop for long."""
 
-PAUSE_MS_MIN = 50
-PAUSE_MS_MAX = 1_000
-ADVANCE_MS = 1_000
-
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -79,7 +75,7 @@ class IndexReader:
         self._step: _Step | None = None
         self._is_sent = False
         self._ended_at: int | None = None  # what the last items' state followed from
-        self._pause_ms = 0
+        self._failures = 0
         self._failed_ms = 0
         self._proposed_ms = 0
         self._is_told = False
@@ -109,7 +105,7 @@ class IndexReader:
                 self._position = None
         now_ms = self._now_ms()
         is_news = self._position is None and held.position is not None and not self._is_told
-        is_due = not 0 <= now_ms - self._proposed_ms < ADVANCE_MS
+        is_due = not 0 <= now_ms - self._proposed_ms < self.settings.cursor_ms
         if (is_due or is_news) and (sender.cursor > held.index or self._position != held.position):
             self._proposed_ms = now_ms
             self._is_told = self._position is None
@@ -150,10 +146,10 @@ class IndexReader:
         self._step = None
         self._is_sent = False
         if not isinstance(answer, ShipAnswer):
-            self._pause_ms = min(max(2 * self._pause_ms, PAUSE_MS_MIN), PAUSE_MS_MAX)
+            self._failures += 1
             self._failed_ms = self._now_ms()
             return
-        self._pause_ms = 0
+        self._failures = 0
         self._position = step.last
         if step.is_end:
             self._ended_at = step.applied
@@ -183,4 +179,6 @@ class IndexReader:
         return _Step(partition.machine.applied, last, entries, is_end)
 
     def _is_pausing(self) -> bool:
-        return self._pause_ms > 0 and 0 <= self._now_ms() - self._failed_ms < self._pause_ms
+        settings = self.settings
+        pause_ms = min(settings.backoff_ms_min << min(self._failures, 16), settings.backoff_ms_max)
+        return self._failures > 0 and 0 <= self._now_ms() - self._failed_ms < pause_ms
