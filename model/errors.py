@@ -50,6 +50,10 @@ def validation(message: str) -> ApiError:
 _ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
 
 
+def item_to_update_too_large() -> ApiError:
+    return validation("Item size to update has exceeded the maximum allowed size")
+
+
 def empty_key_attribute(name: str, kind: str) -> ApiError:
     what = "string" if kind == "S" else "binary"
     return validation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from kvorum.model import expressions, legacy
-from kvorum.model.errors import conditional_check_failed, validation
+from kvorum.model.errors import conditional_check_failed, item_to_update_too_large
 from kvorum.model.index_checks import check_updated_item
 from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import Delete, Expressions, Item, Put, ReturnValues, Update, Write
@@ -99,7 +99,7 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
     else:
         json, size, changed = dumps(new), item_size(new), True
         if size > ITEM_BYTES_MAX:
-            raise validation("Item size to update has exceeded the maximum allowed size")
+            raise item_to_update_too_large()
     if table.indexes:
         check_updated_item(table, new)
     return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed, new)

@@ -172,7 +172,7 @@ def _members(structure: str, member: str, shape: Shape) -> Shape:
             return replace(shape, length_max=TABLE_KEY_ATTRIBUTES_MAX)  # only global indexes may have more
         case _, "AttributesToGet", ListOf():
             return replace(shape, length_max=ATTRIBUTES_TO_GET_MAX)
-        case _, ("Limit" | "Segment" | "TotalSegments"), Whole():
+        case (("QueryInput" | "ScanInput"), _, Whole()):
             return replace(shape, echo=Echo.NONE)
         case "UpdateItemInput", "ReturnValues", _:
             return replace(_RETURN_VALUES, alone=True)

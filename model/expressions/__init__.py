@@ -27,6 +27,7 @@ from kvorum.model.expressions.attributes import (
     projected_attributes,
     written_types,
 )
+from kvorum.model.expressions.charge import is_too_large
 from kvorum.model.expressions.key_condition import KeyRange, key_range
 from kvorum.model.expressions.kind import ExpressionKind
 from kvorum.model.expressions.parsing import parse_condition, parse_projection, parse_update
@@ -54,6 +55,7 @@ __all__ = [
     "project",
     "projected_attributes",
     "projection_paths",
+    "writes_too_much",
     "written_types",
 ]
 
@@ -161,6 +163,11 @@ def apply_update(
 ) -> UpdateOutcome:
     """Raises ValidationException for what only shows on an item."""
     return updates.apply(parse_update(text).root, item, names, values)
+
+
+def writes_too_much(text: str, names: Mapping[str, str], values: Mapping[str, AttributeValue]) -> bool:
+    """Whether UpdateItem refuses an update for its size, whatever the item (model/expressions/charge)."""
+    return is_too_large(parse_update(text).root, names, values)
 
 
 def creates_item(update_text: str) -> bool:

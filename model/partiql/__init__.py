@@ -17,6 +17,7 @@ from kvorum.model.partiql.selections import (
     filter_of,
     filtered_attributes,
     projection_of,
+    refuse_calls,
     selected_attributes,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "filtered_attributes",
     "projection_of",
     "reading",
+    "refuse_calls",
     "selected_attributes",
     "write_of",
 ]

@@ -109,7 +109,7 @@ class _StatementReader(ConditionReader):
         self._advance()
         if self._token.sign == "DISTINCT":
             raise validation("Unsupported clause: DISTINCT")
-        columns = self._columns()
+        columns, call = self._columns()
         if not self._accept("FROM"):
             raise self._no_term() if self._at_end() else not_well_formed(LEFT_OVER)
         if not self._at_name():
@@ -120,30 +120,46 @@ class _StatementReader(ConditionReader):
         order = self._order()
         if self._token.sign in _UNSUPPORTED_CLAUSES:
             raise self._unsupported_clause()
-        return Select(source, columns, condition, order)
+        return Select(source, columns, condition, order, call)
 
-    def _columns(self) -> tuple[Column, ...] | None:
+    def _columns(self) -> tuple[tuple[Column, ...] | None, str | None]:
+        """As Select has them, and its call."""
         if self._accept("*"):
             if self._token.sign == ",":
                 raise _star_and_others()
-            return None
-        columns = [self._column()]
-        while self._accept(","):
-            columns.append(self._column())
+            return None, None
+        columns: list[Column] = []
+        call: str | None = None
+        while True:
+            if not self._at_call():
+                columns.append(self._column())
+            else:
+                call = call or place_of(self._text, self._token.start, self._token.end)
+                self._skip_call()
+            if not self._accept(","):
+                break
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:
                 raise validation(f"Duplicate identifiers in select clause: {column.name}")
             seen.add(column.name)
-        return tuple(columns)
+        return tuple(columns), call
+
+    def _skip_call(self) -> None:
+        self._advance()
+        open_parentheses = 0
+        while True:
+            open_parentheses += (self._token.sign == "(") - (self._token.sign == ")")
+            if self._token.kind is TokenKind.END:
+                raise self._no_term()
+            self._advance()
+            if not open_parentheses:
+                return
 
     def _column(self) -> Column:
         token = self._token
         if token.sign == "*":
             raise _star_and_others()
-        if self._at_call():
-            place = place_of(self._text, token.start, token.end)
-            raise validation(f"Unexpected path component at {place}")
         steps = self._path().steps
         last = max(place for place, step in enumerate(steps) if isinstance(step, str))
         name = f"{steps[last]}{''.join(f'[{index}]' for index in steps[last + 1 :])}"

@@ -34,12 +34,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """`columns` None: whole items."""
+    """`columns` None: whole items. `call`: where a function stands among the columns ("line:column:length"), which
+    nothing can select."""
 
     source: Source
     columns: tuple[Column, ...] | None
     condition: Condition | None
     order: tuple[Order, ...]
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

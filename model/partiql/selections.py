@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kvorum.model import expressions
+from kvorum.model.errors import validation
 from kvorum.model.expressions.nodes import Path, walk
 from kvorum.model.expressions.paths import attribute_of, read_steps
 from kvorum.model.partiql.binding import Bound
@@ -15,6 +16,12 @@ from kvorum.model.partiql.texts import texts_of
 from kvorum.model.requests import Item
 
 _NO_NAMES: dict[str, str] = {}  # a statement's paths have none of their own
+
+
+def refuse_calls(select: Select) -> None:
+    """Raises ValidationException for a function among the columns. AWS looks at the key of what is read first."""
+    if select.call is not None:
+        raise validation(f"Unexpected path component at {select.call}")
 
 
 def filter_of(bound: Bound, select: Select) -> Callable[[Item], bool] | None:

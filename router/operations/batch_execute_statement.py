@@ -118,13 +118,14 @@ def _prepare(
 
 
 def _selected_key(bound: Bound, select: partiql.Select, table: Table) -> bytes:
+    for index in table.indexes:
+        if index.name == bound.source.index:
+            statements.refuse_several_key_attributes(index)
+    partiql.refuse_calls(select)
     if bound.source.index is None:
         reading = partiql.reading(select.condition, select.order, through_table(table), bound.values)
         if reading.item is not None and reading.names_keys:
             return reading.item
-    for index in table.indexes:
-        if index.name == bound.source.index:
-            statements.refuse_several_key_attributes(index)
     raise errors.validation(
         "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
     )

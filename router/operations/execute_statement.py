@@ -64,6 +64,7 @@ async def _select(
 ) -> bytes:
     strong: bool = body.get("ConsistentRead", False)
     path = _access_path(table, bound.source.index, strong=strong)
+    partiql.refuse_calls(select)
     reading = partiql.reading(select.condition, select.order, path, bound.values)
     asked = partiql.filter_of(bound, select)
     selection = Selection(

@@ -16,6 +16,7 @@ from typing import Any
 from kvorum.control.state import Partition
 from kvorum.model import errors, expressions, keys, legacy, record, values
 from kvorum.model.access_path import AccessPath, through_index, through_table
+from kvorum.model.faults import in_older_words
 from kvorum.model.limits import PAGE_BYTES_MAX
 from kvorum.model.requests import Expressions, Item, LegacyConditions
 from kvorum.model.table import Index, IndexStatus, Table
@@ -23,6 +24,7 @@ from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import Projection, projection
+from kvorum.router.shapes import Layer
 
 FETCHED_AT_ONCE = 256
 """No page has more items of a local index's entries: each counts as 4 KB at least. The node ends its answer by bytes
@@ -222,32 +224,41 @@ def _filter(
     return None if older is None else legacy.predicate(older)
 
 
-def read_older_filter(body: Body, parameter: str) -> LegacyConditions | None:
+def read_older_filter(body: Body, parameter: str, layer: Layer) -> LegacyConditions | None:
     """`parameter`: QueryFilter or ScanFilter. None when it is absent or asks for nothing. Raises
-    ValidationException."""
+    ValidationException, in the words of `layer`."""
     raw: dict[str, Any] | None = body.get(parameter)
-    return legacy.read_conditions(raw, body.get("ConditionalOperator")) if raw else None
+    if not raw:
+        return None
+    try:
+        return legacy.read_conditions(raw, body.get("ConditionalOperator"))
+    except errors.ApiError as error:
+        raise in_older_words(error) if layer is Layer.OLDER else error from None
 
 
-def check_select(body: Body, *, prefix: str) -> None:
-    """Raises ValidationException when Select does not go with the other parameters. `prefix`: what Query puts
-    before one of the texts and Scan does not."""
+def check_select(body: Body) -> None:
+    """Raises ValidationException when Select does not go with the other parameters."""
     select: str | None = body.get("Select")
-    if select is None:
-        return
+    problem = None if select is None else _problem_of_select(select, body)
+    if problem is not None:
+        raise errors.in_envelope(errors.validation(problem))
+
+
+def _problem_of_select(select: str, body: Body) -> str | None:
     given = next((name for name in ("ProjectionExpression", "AttributesToGet") if name in body), None)
     if select == "SPECIFIC_ATTRIBUTES":
         if given is None:
-            raise errors.validation(
-                f"{prefix}Must specify the AttributesToGet or ProjectionExpression "
+            return (
+                "Must specify the AttributesToGet or ProjectionExpression "
                 "when choosing to get SPECIFIC_ATTRIBUTES"
             )
-        return
-    if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in body:
-        raise errors.validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        return None
     if given is not None:
         wanted = "only the Count" if select == "COUNT" else select
-        raise errors.validation(f"Cannot specify the {given} when choosing to get {wanted}")
+        return f"Cannot specify the {given} when choosing to get {wanted}"
+    if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in body:
+        return "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+    return None
 
 
 def access_path(body: Body, table: Table, *, strong: bool) -> AccessPath:

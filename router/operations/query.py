@@ -32,10 +32,10 @@ EXPRESSIONS = ExpressionParameters(
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
-    page.check_select(body, prefix="1 validation error detected: ")
-    older_filter = page.read_older_filter(body, "QueryFilter")
+    page.check_select(body)
+    older_filter = page.read_older_filter(body, "QueryFilter", REQUEST.layer)
     check_attributes_to_get(body)
-    start = start_keys.read(body, older_words=False)
+    start = start_keys.read(body, REQUEST.layer)
     if "KeyConditionExpression" not in body and "KeyConditions" not in body:
         raise errors.validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."

@@ -30,17 +30,17 @@ EXPRESSIONS = ExpressionParameters(
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
-    page.check_select(body, prefix="")
+    page.check_select(body)
     check_attributes_to_get(body)
-    older_filter = page.read_older_filter(body, "ScanFilter")
-    start = start_keys.read(body, older_words=True)
+    older_filter = page.read_older_filter(body, "ScanFilter", REQUEST.layer)
+    start = start_keys.read(body, REQUEST.layer)
     segment, segments = _segment(body)
     checked = EXPRESSIONS.read(body) if present else Expressions()
     selection = Selection.of(body, checked, older_filter)
     table = table_in_use(body["TableName"], cluster.directory, REQUEST.operation)
     path = page.access_path(body, table, strong=selection.strong)
-    if start is not None and path.index is not None:
-        _check_parts(path, start)
+    if start is not None:
+        _check_start(path, start)
     fetch = selection.fetches(path, keyed=False)
     lower, upper = _segment_tokens(segment, segments)
     after = None if start is None else start_keys.encode(path, start)
@@ -64,7 +64,11 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     return await page.render(path, found, selection)
 
 
-def _check_parts(path: AccessPath, start: Item) -> None:
+def _check_start(path: AccessPath, start: Item) -> None:
+    """Of a table's start key, start_keys.encode has the words for a wrong type."""
+    if path.index is None:
+        start_keys.check_names(path, start)
+        return
     check = start_keys.part_checker(path, start)
     for part in (*path.keys.hash, *path.keys.range):
         check(part)
@@ -88,8 +92,7 @@ def _segment(body: Body) -> tuple[int, int]:
         )
     if segment >= segments:
         raise errors.validation(
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
-            f"Segment: {segment} is not less than TotalSegments: {segments}"
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments"
         )
     return segment, segments
 

@@ -14,21 +14,28 @@ from kvorum.model.faults import in_older_words
 from kvorum.model.requests import Item
 from kvorum.model.table import KeyPart
 from kvorum.router.calls import Body
+from kvorum.router.shapes import Layer
 
 _INVALID = "The provided starting key is invalid"
 _NO_MATCH = "The provided key element does not match the schema"
 
 
-def read(body: Body, *, older_words: bool) -> Item | None:
-    """As values; whether it fits what is read is checked later. Raises ValidationException, in the words of AWS's
-    older validation or of the newer one (model/faults)."""
+def read(body: Body, layer: Layer) -> Item | None:
+    """As values; whether it fits what is read is checked later. Raises ValidationException: the older validation says
+    that it is the start key which is wrong, the newer one says what is wrong with any value."""
     raw: Item | None = body.get("ExclusiveStartKey")
     if raw is None:
         return None
     try:
         return values.read_item(raw)[0]
     except errors.ApiError as error:
-        raise _within(in_older_words(error) if older_words else error) from None
+        raise _within(in_older_words(error)) if layer is Layer.OLDER else error from None
+
+
+def check_names(path: AccessPath, start: Item) -> None:
+    """Raises ValidationException unless `start` has the attributes of a LastEvaluatedKey and no others."""
+    if start.keys() != set(path.key_names):
+        raise errors.validation(_INVALID)
 
 
 def part_checker(path: AccessPath, start: Item) -> Callable[[KeyPart], None]:

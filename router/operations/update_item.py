@@ -41,6 +41,8 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         check_written_types(table, checked)
     if checked.update is not None:
         check_scalars(table, expressions.entered_by_update(checked.update, checked.names))
+        if expressions.writes_too_much(checked.update, checked.names, checked.values):
+            raise errors.item_to_update_too_large()
     options = writing.options(body, table)
     update = Update(
         encoded,

@@ -132,7 +132,7 @@ def test_pages_of_names_have_a_limit(client: Client) -> None:
     for limit, constraint in ((0, "greater than or equal to 1"), (101, "less than or equal to 100")):
         message = refused(client.list_tables, "ValidationException", Limit=limit)
         assert message == (
-            "1 validation error detected: Value at 'Limit' failed to satisfy constraint: "
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
             f"Member must have value {constraint}"
         )
 

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 
 from kvorum.model import expressions
 from kvorum.model.errors import ApiError
+from kvorum.model.expressions.charge import charge
+from kvorum.model.expressions.parsing import parse_update
+from kvorum.model.expressions.reserved import is_reserved
+from kvorum.model.limits import EXPRESSION_BYTES_MAX, ITEM_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.values import read_item
 from tests.kit.items import items, lists_of_strings, numbers, sets
@@ -255,3 +259,53 @@ def test_mistakes_that_only_an_item_shows(text: str, message: str) -> None:
 def test_projections(text: str, expected: Item) -> None:
     names = {"#p": "pk", "#a": "a"}
     assert expressions.project(ITEM, expressions.projection_paths(text, names)) == expected
+
+
+# ---- what UpdateItem counts before it looks at the item ------------------------------------------------------
+
+_TEN: AttributeValue = {"S": "y" * 10}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "size"),
+    [
+        ("SET b = :v", {":v": _TEN}, 3 + 19 + 1 + 10),
+        ("SET #long = :v", {":v": _TEN}, 3 + 19 + 12 + 10),
+        ("SET b = :v, c = :v", {":v": _TEN}, 3 + 2 * (19 + 1 + 10)),
+        ("SET c = abc", {}, 3 + 19 + 1 + (1 + 14 + 3)),
+        ("SET c = m.z", {}, 3 + 19 + 1 + (1 + 15 + 15)),
+        ("SET c = l[10]", {}, 3 + 19 + 1 + (1 + 15 + 16)),
+        ("SET m.leaf = :v", {":v": _TEN}, 3 + 19 + (1 + 4 + 4) + 10),
+        ("SET l[0] = :v", {":v": _TEN}, 3 + 19 + (1 + 4 + 1) + 10),
+        ("SET l = list_append(l, :v)", {":v": {"L": [_TEN]}}, 3 + 19 + 1 + 37 + (1 + 15) + (3 + 1 + 10)),
+        ("SET c = if_not_exists(c, :v)", {":v": {"M": {"a": _TEN}}}, 3 + 19 + 1 + 39 + 16 + (3 + 1 + 1 + 10)),
+        ("SET n = n + :v", {":v": {"N": "1"}}, 3 + 19 + 1 + 34 + 16 + 2),
+        ("SET n = n - :v", {":v": {"N": "1"}}, 3 + 19 + 1 + 37 + 16 + 2),
+        ("ADD n :v", {":v": {"N": "1"}}, 3 + 19 + 1 + 2),
+        ("ADD s :v", {":v": {"SS": ["ab", "cde"]}}, 3 + 19 + 1 + 5),
+        ("REMOVE m.yy, l[10]", {}, 3 + (1 + 1 + 4 + 2) + (1 + 1 + 4 + 2)),
+        ("DELETE s :v", {":v": {"SS": ["ab", "cde"]}}, 3 + 1 + 1),
+    ],
+)
+def test_what_an_update_is_charged(text: str, values: dict[str, AttributeValue], size: int) -> None:
+    assert charge(parse_update(text).root, {"#long": "twelve_chars"}, values) == size
+
+
+@pytest.mark.parametrize("text", ["SET b = :v", "SET b = if_not_exists(b, :v)", "ADD b :v"])
+def test_an_update_is_too_large_from_one_byte_more(text: str) -> None:
+    """A string is no operand of ADD; its size is looked at first."""
+    spare = ITEM_BYTES_MAX - charge(parse_update(text).root, {}, {":v": {"S": ""}})
+    assert not expressions.writes_too_much(text, {}, {":v": {"S": "x" * spare}})
+    assert expressions.writes_too_much(text, {}, {":v": {"S": "x" * (spare + 1)}})
+
+
+def test_short_placeholders_are_never_too_large() -> None:
+    text = "SET " + ",".join(f"{name}=:v" for name in _short_names(600))
+    values = {":v": {"S": "\U0001f600" * 64}}
+    assert len(text) <= EXPRESSION_BYTES_MAX
+    assert charge(parse_update(text).root, {}, values) <= ITEM_BYTES_MAX
+
+
+def _short_names(count: int) -> list[str]:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return [one + other for one in letters for other in letters if not is_reserved(one + other)][:count]

@@ -1011,6 +1011,7 @@ def test_pages_of_a_select_from_an_index(cluster: FakeCluster) -> None:
         ("""SELECT * FROM "Things"."none" WHERE pk = 'a'""", "The table does not have the specified index"),
         ("""SELECT * FROM "Things"."many" WHERE g = 5""", _SEVERAL),
         ("""SELECT * FROM "Things"."many" """, _SEVERAL),
+        ("""SELECT COUNT(*) FROM "Things"."many" """, _SEVERAL),
         (
             """SELECT * FROM "Things"."all"."x" WHERE pk = 'a'""",
             "A path may contain at most 2 components in the FROM clause",

@@ -262,6 +262,16 @@ _NO_SCALAR = (
             {"Item": {**KEY, "big": {"S": "x" * 409_600}}},
             "ValidationException: Item size has exceeded the maximum allowed size",
         ),
+        (  # what is written, though it would never be stored, and before the condition is looked at
+            "UpdateItem",
+            {
+                "Key": KEY,
+                "UpdateExpression": "SET a = if_not_exists(pk, :big)",
+                "ConditionExpression": "attribute_exists(absent)",
+                "ExpressionAttributeValues": {":big": {"S": "x" * 409_600}},
+            },
+            "ValidationException: Item size to update has exceeded the maximum allowed size",
+        ),
         # ---- ReturnValues
         (
             "PutItem",

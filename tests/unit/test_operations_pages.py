@@ -297,7 +297,8 @@ _NO_MATCH = "The provided key element does not match the schema"
 _ATTRIBUTES = (
     "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
 )
-_UNINDEXED = "ValidationException: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+_ONE_ERROR = "ValidationException: 1 validation error detected: "
+_UNINDEXED = f"{_ONE_ERROR}ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
 _OUTSIDE = (
     "ValidationException: The provided starting key is outside query boundaries based on provided conditions"
 )
@@ -341,7 +342,7 @@ _ABOVE_ONE = {
         ),
         (
             {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "x"}}},
-            _START + "The parameter cannot be converted to a numeric value: x",
+            "ValidationException: The parameter cannot be converted to a numeric value: x",
         ),
         ({"ExclusiveStartKey": item("b", "7")}, _OUTSIDE),
         ({**_ABOVE_ONE, "ExclusiveStartKey": item("a", "1")}, _PREDICATE),
@@ -349,16 +350,16 @@ _ABOVE_ONE = {
         ({**_ABOVE_ONE, "ExclusiveStartKey": item("b", "2")}, _ONE_ROW),
         (
             {"Select": "SPECIFIC_ATTRIBUTES"},
-            f"ValidationException: 1 validation error detected: {_ATTRIBUTES}",
+            _ONE_ERROR + _ATTRIBUTES,
         ),
         ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
         (
             {"Select": "COUNT", "ProjectionExpression": "a"},
-            "ValidationException: Cannot specify the ProjectionExpression when choosing to get only the Count",
+            f"{_ONE_ERROR}Cannot specify the ProjectionExpression when choosing to get only the Count",
         ),
         (
             {"Select": "ALL_ATTRIBUTES", "ProjectionExpression": "a"},
-            "ValidationException: Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES",
+            f"{_ONE_ERROR}Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES",
         ),
         ({"FilterExpression": "attribute_exists(sk)"}, _FILTER_ON_KEY),
         ({"FilterExpression": "attribute_exists(sk.a)"}, _FILTER_ON_KEY),
@@ -381,11 +382,29 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
             {"Segment": 5, "TotalSegments": 5},
             (
                 "ValidationException: The Segment parameter is zero-based and must be less than parameter "
-                "TotalSegments: Segment: 5 is not less than TotalSegments: 5"
+                "TotalSegments"
             ),
         ),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _START + _NO_MATCH),
-        ({"Select": "SPECIFIC_ATTRIBUTES"}, f"ValidationException: {_ATTRIBUTES}"),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _INVALID_START),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "xx": {"N": "1"}}}, _INVALID_START),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}}, _START + _NO_MATCH),
+        (
+            {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1e2147483647"}}},
+            _START
+            + "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+        ),
+        (
+            {"ScanFilter": {"a": {"ComparisonOperator": "EQ", "AttributeValueList": [{"SS": ["b", "b"]}]}}},
+            (
+                "ValidationException: One or more parameter values were invalid: "
+                "Input collection [b, b] contains duplicates."
+            ),
+        ),
+        ({"Select": "SPECIFIC_ATTRIBUTES"}, _ONE_ERROR + _ATTRIBUTES),
+        (
+            {"Select": "ALL_PROJECTED_ATTRIBUTES", "ProjectionExpression": "a"},
+            f"{_ONE_ERROR}Cannot specify the ProjectionExpression when choosing to get ALL_PROJECTED_ATTRIBUTES",
+        ),
         ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
         ({"IndexName": "GSI2"}, "ValidationException: The table does not have the specified index: GSI2"),
         ({"TableName": "Absent"}, "ResourceNotFoundException: Requested resource not found"),

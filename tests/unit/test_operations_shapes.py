@@ -418,7 +418,7 @@ _NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
                 _fault(
                     "'ab'", "exclusiveStartTableName", "Member must have length greater than or equal to 3"
                 ),
-                _terse("Limit", "Member must have value less than or equal to 100"),
+                _fault("'101'", "limit", "Member must have value less than or equal to 100"),
             ],
         ),
     ],

@@ -23,6 +23,18 @@ from kvorum.model.values import read_value, type_of
 NOT_WELL_FORMED = "Statement wasn't well formed, can't be processed: "
 
 
+def test_a_function_among_the_columns_is_refused_by_itself() -> None:
+    """Where what is read is known: a statement that cannot be read, or an index that cannot, is told first."""
+    for statement, place in (
+        ("SELECT COUNT(*) FROM T", "1:8:5"),
+        ("SELECT a, attribute_exists(b), size(size(c)) FROM T WHERE a = 1", "1:11:16"),
+    ):
+        body = parse(statement).body
+        assert isinstance(body, Select)
+        with pytest.raises(ApiError, match=f"^Unexpected path component at {place}$"):
+            partiql.refuse_calls(body)
+
+
 def refusal(statement: str, *parameters: AttributeValue) -> str:
     with pytest.raises(ApiError) as raised:
         partiql.bind(statement, parameters)
@@ -324,8 +336,7 @@ _IDENTIFIER = NOT_WELL_FORMED + "Expected identifier for simple path"
         ("UPDATE T SET count = 1 WHERE pk = 1", NOT_WELL_FORMED + "Unexpected keyword"),
         ("SELECT * FROM T WHERE m.inner = 1", NOT_WELL_FORMED + "Invalid path dot component"),
         ("SELECT m.size FROM T", NOT_WELL_FORMED + "Invalid path dot component"),
-        ("SELECT COUNT(*) FROM T", "Unexpected path component at 1:8:5"),
-        ("SELECT a, attribute_exists(b) FROM T", "Unexpected path component at 1:11:16"),
+        ("SELECT COUNT(* FROM T", NOT_WELL_FORMED + "Unexpected term"),
         ("SELECT * FROM T WHERE a = 1 AND EXISTS(b)", "Unrecognized function: exists at 1:33:6"),
         ("SELECT * FROM T WHERE Set_Add(s, <<'x'>>) = s", "Unrecognized function: set_add at 1:23:7"),
         (
