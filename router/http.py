@@ -28,6 +28,7 @@ from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.limits import REQUEST_BYTES_MAX
 from kvorum.router.answers import JSON, PLAIN_JSON, ResponseWriter, error_body
+from kvorum.router.codings import COMPRESSED_BYTES_MIN, accepted, compressed, decompressed
 from kvorum.router.reached_at import ASKING, REACHED_AT
 
 _log = logging.getLogger(__name__)
@@ -219,6 +220,11 @@ class _Head:
         return JSON if self.media_type == JSON else PLAIN_JSON
 
     @property
+    def accepted(self) -> bytes | None:
+        """How the client would have the answer compressed."""
+        return accepted(self.headers.get(b"accept-encoding", b""))
+
+    @property
     def cross_origin(self) -> bytes:
         return b"Access-Control-Allow-Origin: *\r\n" if b"origin" in self.headers else b""
 
@@ -252,12 +258,13 @@ class _Exchange:
         writer = connection.writer
         head = self.head
         if head is not None:
+            headers = head.cross_origin
+            coding = head.accepted if len(body) >= COMPRESSED_BYTES_MIN else None
+            if coding is not None:
+                body = compressed(body, coding)
+                headers += b"Content-Encoding: " + coding + b"\r\n"
             wire = writer.response(
-                status,
-                body,
-                content_type=head.answer_type,
-                keep_alive=head.keep_alive,
-                headers=head.cross_origin,
+                status, body, content_type=head.answer_type, keep_alive=head.keep_alive, headers=headers
             )
         elif status == 200:
             wire = writer.success(body)
@@ -371,6 +378,8 @@ class _Connection(asyncio.Protocol):
             and b"origin" not in headers
             and b"expect" not in headers
             and b"upgrade" not in headers
+            and b"content-encoding" not in headers
+            and headers.get(b"accept-encoding", b"identity") == b"identity"
             and len(headers.get(b"content-length", b"")) <= _USUAL_LENGTH_DIGITS
             and self._url == b"/"
             and parser.get_method() == b"POST"
@@ -416,6 +425,12 @@ class _Connection(asyncio.Protocol):
         if head is not None:
             if not head.keep_alive:
                 self._deaf = True
+            if b"content-encoding" in head.headers:
+                try:
+                    body = self._plain(head, body)
+                except ApiError as error:
+                    exchange.respond(error.status, error_body(error))
+                    return
             operation = self._answer_unusual(exchange, head, body)
             if operation is None:
                 return
@@ -487,6 +502,12 @@ class _Connection(asyncio.Protocol):
             exchange.respond(refusal.status, error_body(refusal))
             return None
         return operation
+
+    def _plain(self, head: _Head, body: bytes) -> bytes:
+        plain = decompressed(body, head.headers[b"content-encoding"], self._body_bytes_max)
+        if len(plain) > self._body_bytes_max:
+            raise _TOO_LARGE
+        return plain
 
     def _count_head(self, size: int) -> None:
         self._head_bytes = self._head_bytes + size if self._head_bytes >= 0 else 0

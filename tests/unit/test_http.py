@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import gzip
 import logging
 import re
 import socket
@@ -341,6 +342,90 @@ def test_an_unusual_request_gets_the_usual_answer(unusual: dict[str, Any]) -> No
     (reply,) = answer_to(request("PutItem", b'{"a":1}', **unusual), door=make_door(service))
     assert (reply.status, reply.body) == (200, b'{"a":1}')
     assert service.executed == [("PutItem", b'{"a":1}')]
+
+
+# ---- compression -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("deflate", "deflate"),
+        ("GZIP, identity", "gzip"),
+        ("dog, gzip ,, cat", "gzip"),
+        ("br, identity, deflate, gzip", "deflate"),
+        ("deflate;q=0.5, gzip;q=0.2", "deflate"),
+        ("deflate;q=0.5, gzip;q=1;q=0.2", "gzip"),
+        ("deflate;q=0.5,gzip;q=0.x", "gzip"),
+        ("deflate;q=-0.5,gzip;q=0.2", "gzip"),
+        ("gzip;q=31,deflate;q=51", "gzip"),
+        ("gzip;q=0, gzip;q=1, gzip;q=0", "gzip"),
+        ("br, gzip;q=0, deflate; q = 0.5 , identity;q=0", "deflate"),
+        ("gzip;q=0.5,identity;q=0.8", "gzip"),
+        ("*", "gzip"),
+        ("*, deflate", "deflate"),
+        ("*, deflate;q=0.5", "gzip"),
+        ("*, gzip;q=0.5", "deflate"),
+        ("*;q=0.5,identity", "gzip"),
+        ("br;q=0.8,identity;q=0.5,*;q=0", None),
+        ("gzip ;q=0", None),
+        ("gzip;nq=1;q=0 ", None),
+        ("x-gzip", None),
+        ("gzip br", None),
+        ("identity", None),
+        ("", None),
+    ],
+)
+def test_an_answer_is_compressed_as_asked(asked: str, coding: str | None) -> None:
+    body = b'{"a":"' + b"x" * 4088 + b'"}'
+    (reply,) = answer_to(request(body=body, Accept_Encoding=asked))
+    assert reply.headers.get("content-encoding") == coding
+    assert reply.headers["x-amz-crc32"] == str(zlib.crc32(reply.body))  # of what went over the wire
+    windows = {"gzip": 31, "deflate": 15}
+    assert (zlib.decompress(reply.body, windows[coding]) if coding else reply.body) == body
+
+
+def test_a_small_answer_is_not_compressed() -> None:
+    body = b'{"a":"' + b"x" * 4087 + b'"}'
+    (reply,) = answer_to(request(body=body, Accept_Encoding="gzip"))
+    assert (reply.body, "content-encoding" in reply.headers) == (body, False)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 7])
+def test_a_request_may_come_as_gzip(cut: int) -> None:
+    service = ScriptedService()
+    members = gzip.compress(b'{"a":1}'[:cut]) + gzip.compress(b'{"a":1}'[cut:])
+    for body in (members, members + b"whatever"):
+        (reply,) = answer_to(request("PutItem", body, Content_Encoding="gzip"), door=make_door(service))
+        assert (reply.status, reply.body) == (200, b'{"a":1}')
+    assert service.executed == [("PutItem", b'{"a":1}')] * 2
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b'{"a":1}'),
+        ("gzip", gzip.compress(b'{"a":1}')[:-1]),
+        ("gzip", b""),
+        ("br", b'{"a":1}'),
+    ],
+)
+def test_what_is_not_gzip_is_our_fault(coding: str, body: bytes) -> None:
+    service = ScriptedService()
+    wire = request("PutItem", body, Content_Encoding=coding) + request("PutItem", b"{}")
+    refused, next_one = answer_to(wire, door=make_door(service))
+    assert (refused.status, refused.kind) == (500, "InternalServerError")
+    assert next_one.status == 200
+    assert service.executed == [("PutItem", b"{}")]
+
+
+def test_a_body_is_bounded_as_it_is_decompressed() -> None:
+    door = make_door(limits=HttpLimits(body_bytes_max=1_000))
+    for size, status in ((1_000, 200), (1_001, 413), (1 << 26, 413)):
+        body = gzip.compress(b'"' + b"x" * (size - 2) + b'"')[:1_000]  # of the last one only the start
+        (reply,) = answer_to(request("PutItem", body, Content_Encoding="gzip"), door=door)
+        assert reply.status == status
 
 
 def test_header_names_in_any_case() -> None:
