@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.cluster
 REGION = REGIONS[0]
 NAMES = ("node-a", "node-b", "node-c")
 REQUEST_SECONDS_MAX = 10.0  # the router gives up after 8 (router/request.PlacementLimits)
+INDEX = "by-value"
 RETRYABLE = {"ServiceUnavailable", "InternalServerError", "ThrottlingException"}
 KEYS = [f"key-{number}" for number in range(20)]  # of every partition
 
@@ -49,7 +51,7 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up]:
 
 
 def make_table(up: Up) -> None:
-    dynamo.create_table(up.urls[REGION], TABLE)
+    dynamo.create_table(up.urls[REGION], TABLE, indexes={"value": {"ProjectionType": "KEYS_ONLY"}})
     for url in up.urls.values():
         until(lambda: dynamo.is_active(url, TABLE), 10, "the table everywhere")  # noqa: B023
 
@@ -106,8 +108,16 @@ def test_metrics_count(two_regions: Up) -> None:
     assert router is not None
     assert 'operation="PutItem"' in router.body
     nodes = [get(f"http://{node.metrics}/metrics") for node in two_regions.nodes(REGION)]
-    for name in ("kvorum_fsyncs_total", "kvorum_commit_index", "kvorum_leads", "kvorum_region_lag_seconds"):
-        assert any(node is not None and name in node.body for node in nodes), name
+    by_index = f'index="{INDEX}",process="[^"]+",region="{REGION}",table="{TABLE}"'
+    for pattern in (
+        "kvorum_fsyncs_total",
+        "kvorum_commit_index",
+        "kvorum_leads",
+        "kvorum_region_lag_seconds",
+        rf"kvorum_index_lag_seconds\{{{by_index}\}} 0\.0",
+        rf"kvorum_index_entries_total\{{{by_index}\}} [1-9]",
+    ):
+        assert any(node is not None and re.search(pattern, node.body) for node in nodes), pattern
 
 
 def test_status(two_regions: Up) -> None:
@@ -120,9 +130,12 @@ def test_status(two_regions: Up) -> None:
         assert {node["name"] for node in region["nodes"]} == set(NAMES)
         assert all(node["replicas"] == len(region["partitions"]) for node in region["nodes"])
         assert sum(node["leads"] for node in region["nodes"]) == len(region["partitions"])
-        lowers = [int(partition["lower"], 16) for partition in region["partitions"]]
-        uppers = [int(partition["upper"], 16) for partition in region["partitions"]]
-        assert [0, *(upper + 1 for upper in uppers)] == [*lowers, 1 << 64]
+        assert region["index_lag_ms"] == {f"{TABLE}/{INDEX}": 0}
+        for index in ("", INDEX):
+            partitions = [partition for partition in region["partitions"] if partition["index"] == index]
+            lowers = [int(partition["lower"], 16) for partition in partitions]
+            uppers = [int(partition["upper"], 16) for partition in partitions]
+            assert [0, *(upper + 1 for upper in uppers)] == [*lowers, 1 << 64]
     ended = run("status", "--data-dir", str(two_regions.data), cwd=two_regions.directory)
     assert ended.code == 0
     for word in (*REGIONS, *NAMES, TABLE, "leader", "lag"):

@@ -16,7 +16,7 @@ from kvorum.node.index_feed import IndexFeed
 from kvorum.node.index_reader import IndexReader
 from kvorum.node.partition import PartitionMachine
 from kvorum.node.readers import Entries
-from kvorum.node.store import Batch
+from kvorum.node.store import Batch, Family
 from kvorum.replication.change_sender import ChangeSender
 from tests.kit.cluster_simulation import ClusterSimulation
 from tests.kit.simulation_history import Violation
@@ -83,7 +83,7 @@ def merges_say_nothing_of_what_they_replaced(patch: pytest.MonkeyPatch) -> None:
 
 def deletions_are_forgotten_with_their_stamps(patch: pytest.MonkeyPatch) -> None:
     def forget(machine: PartitionMachine, key: bytes, stamp: int, batch: Batch) -> None:
-        batch.delete(partition_module.Family.DATA, machine.prefix + key)
+        batch.delete(Family.DATA, machine.prefix + key)
 
     patch.setattr(PartitionMachine, "_forget", forget)
 
