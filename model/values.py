@@ -27,6 +27,9 @@ from kvorum.model.faults import ValueFault
 from kvorum.model.limits import ATTRIBUTE_NAME_BYTES_MAX, NESTING_LEVELS_MAX
 from kvorum.model.requests import AttributeValue, Item
 
+BOOLEAN_WORDS = {"TRUE": True, "1": True, "YES": True, "FALSE": False, "0": False, "NO": False}
+"""Strings that AWS takes for booleans, in any case, in attribute values as everywhere else."""
+
 _INVALID = "One or more parameter values were invalid: "
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
@@ -154,18 +157,25 @@ def _read_binary(_value: AttributeValue, content: Any, _level: int) -> int:
     return len(_decode_base64(content))
 
 
-def _read_boolean(_value: AttributeValue, content: Any, _level: int) -> int:
+def _read_boolean(value: AttributeValue, content: Any, _level: int) -> int:
     if type(content) is not bool:
-        raise _not_a("Boolean", content)
+        value["BOOL"] = _boolean_of(content)
     return 1
 
 
-def _read_null(_value: AttributeValue, content: Any, _level: int) -> int:
+def _read_null(value: AttributeValue, content: Any, _level: int) -> int:
     if type(content) is not bool:
-        raise _not_a("Boolean", content)
+        value["NULL"] = content = _boolean_of(content)
     if not content:
         raise validation(_INVALID + "Null attribute value types must have the value of true")
     return 1
+
+
+def _boolean_of(content: object) -> bool:
+    word = BOOLEAN_WORDS.get(content.upper()) if isinstance(content, str) else None
+    if word is None:
+        raise _not_a("Boolean", content)
+    return word
 
 
 def _read_string_set(value: AttributeValue, content: Any, _level: int) -> int:

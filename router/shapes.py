@@ -23,7 +23,7 @@ import orjson
 
 from kvorum.model import errors
 from kvorum.model.faults import in_older_words
-from kvorum.model.values import too_deep
+from kvorum.model.values import BOOLEAN_WORDS, too_deep
 
 FAULTS_MAX = 10
 """AWS stops looking after the tenth violated constraint."""
@@ -34,7 +34,9 @@ SHOWN_MAX = 16_384
 _PACKAGE = "com.amazonaws.dynamodb.v20120810."
 _UNEXPECTED_STRUCTURE = "Start of structure or map found where not expected"
 _PARAMETERIZED = (
-    "sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to java.lang.Class"
+    "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class java.lang.Class "
+    "(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of "
+    "loader 'bootstrap')"
 )
 _NAME_PATTERN = "[a-zA-Z0-9_.-]+"
 
@@ -437,10 +439,6 @@ class Real:
         return str(value)
 
 
-_TRUE = frozenset(("TRUE", "1", "YES"))
-_FALSE = frozenset(("FALSE", "0", "NO"))
-
-
 @dataclass(frozen=True, slots=True)
 class Flag:
     """A boolean; AWS converts a few words too."""
@@ -456,10 +454,10 @@ class Flag:
         if isinstance(raw, bool):
             return raw
         if isinstance(raw, str):
-            word = raw.upper()
-            if word in _TRUE or word in _FALSE:
-                return word in _TRUE
-            raise errors.serialization("Unexpected token received from parser")
+            word = BOOLEAN_WORDS.get(raw.upper())
+            if word is None:
+                raise errors.serialization("Unexpected token received from parser")
+            return word
         _refuse_collection(raw, self.java)
         raise errors.serialization(f"{_token(raw)} cannot be converted to Boolean")
 

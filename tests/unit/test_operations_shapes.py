@@ -63,7 +63,9 @@ def _error(operation: str, body: dict[str, Any]) -> str:
 
 _KEY = {"a": {"S": "x"}}
 _PARAMETERIZED = (
-    "sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to java.lang.Class"
+    "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class java.lang.Class "
+    "(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of "
+    "loader 'bootstrap')"
 )
 _MAP_OF_VALUES = (
     "Unrecognized collection type "

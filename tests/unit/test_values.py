@@ -268,7 +268,7 @@ def test_the_older_words(raw: Any, message: str) -> None:
         ({"N": 1}, "NUMBER_VALUE cannot be converted to String"),
         ({"N": 1.5}, "DECIMAL_VALUE cannot be converted to String"),
         ({"N": False}, "FALSE_VALUE cannot be converted to String"),
-        ({"BOOL": "true"}, "Unexpected token received from parser"),
+        ({"BOOL": "23"}, "Unexpected token received from parser"),
         ({"BOOL": 1}, "NUMBER_VALUE cannot be converted to Boolean"),
         ({"NULL": {}}, STRUCTURE),
         ({"NULL": []}, "Unrecognized collection type class java.lang.Boolean"),
@@ -332,6 +332,24 @@ def test_a_name_may_have_65535_bytes() -> None:
 
 def test_members_that_are_null_or_unknown_count_as_absent() -> None:
     assert read({"S": "a", "N": None, "X": 1}) == {"S": "a"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ({"BOOL": "true"}, {"BOOL": True}),
+        ({"BOOL": "No"}, {"BOOL": False}),
+        ({"NULL": "1"}, {"NULL": True}),
+        ({"L": [{"BOOL": "FALSE"}]}, {"L": [{"BOOL": False}]}),
+    ],
+)
+def test_words_become_booleans(raw: dict[str, Any], value: dict[str, Any]) -> None:
+    assert read_value(raw) == value
+
+
+def test_a_word_for_false_is_no_null() -> None:
+    with pytest.raises(ApiError, match="Null attribute value types must have the value of true"):
+        read_value({"NULL": "no"})
 
 
 def test_sets_may_hold_empty_members() -> None:
