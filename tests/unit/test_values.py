@@ -344,12 +344,12 @@ def test_members_that_are_null_or_unknown_count_as_absent() -> None:
     ],
 )
 def test_words_become_booleans(raw: dict[str, Any], value: dict[str, Any]) -> None:
-    assert read_value(raw) == value
+    assert values.read_value(raw) == value
 
 
 def test_a_word_for_false_is_no_null() -> None:
     with pytest.raises(ApiError, match="Null attribute value types must have the value of true"):
-        read_value({"NULL": "no"})
+        values.read_value({"NULL": "no"})
 
 
 def test_sets_may_hold_empty_members() -> None:
