@@ -273,6 +273,8 @@ class Partition:
         self.lost_merges = 0
         self._marked = self._settled = 0
         self._purged_stamp = 0
+        self.purges_on = False
+        """Whether the last purge has left expired tombstones behind."""
 
     @property
     def serving(self) -> bool:
@@ -459,6 +461,7 @@ class Partition:
         Also of those only what has been here for a minute (`mark`): a change may come late with an old stamp, and its
         tombstone must outlive the messages that it overtook.
         """
+        self.purges_on = False
         if not self.replica.serving:
             return 0
         number = self.descriptor.id
@@ -487,6 +490,7 @@ class Partition:
             index = self.replica.propose(encode(command), command, lambda _: None)
             if index is not None:
                 self._purged_stamp = expired[-1][1]
+                self.purges_on = len(expired) == count_max
                 for key, _, erase in expired:
                     if erase:
                         self._overlay[key] = (index, None)

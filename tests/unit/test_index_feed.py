@@ -224,7 +224,28 @@ def test_tombstones_of_an_index_go_after_an_hour_and_a_minute_here() -> None:
     assert purge(now_ms + 60_000) == 0
     mark()
     assert purge(now_ms + 60_000) == 1
+    assert not any(group.partition.purges_on for group in world.groups.values())
     assert world.entries_of(2) == {}
+    assert world.differences() == []
+
+
+def test_many_tombstones_go_in_turns() -> None:
+    world = _calm()
+    for number in range(9):
+        world.put(_item(("a", f"x{number}", 1)))
+    _settle(world)
+    turns = 0
+    for group in world.groups.values():
+        group.partition.mark()
+        group.partition.mark()
+        partition = group.partition
+        partition.purges_on = True
+        while partition.purges_on:
+            turns += 1
+            partition.purge_tombstones(stamp_at(world.now_ms() + 60_000), 3)
+            world.loop.run_for(0.1)
+    assert turns > len(world.groups)
+    assert len(world.entries_of(2)) == 1
     assert world.differences() == []
 
 
