@@ -34,9 +34,11 @@ from kvorum.control.messages import (
 from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
+from kvorum.model.errors import resource_not_found
 from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.model.table import Index, Table
 from kvorum.node.announcer import Announcer
+from kvorum.node.answers import refused
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
 from kvorum.node.followers import BACKFILL_ITEMS, Followers
@@ -436,6 +438,8 @@ class Node:
         partition = self.partitions.pop(descriptor.id, None)
         if partition is not None:
             self.senders.forget(partition)
+            # Whatever became of writes on their way, nothing of them is left.
+            partition.replica.abandon(refused(resource_not_found()))
         self.engine.remove(descriptor.id)
         if partition is None and not RaftLog.exists(self._store, descriptor.id):
             return

@@ -207,11 +207,11 @@ class Replica:
             read(False)
         self.abandon()
 
-    def abandon(self) -> None:
-        """Tell everybody who waits for an entry that its fate is unknown here."""
+    def abandon(self, answer: Refused | None = None) -> None:
+        """Tell everybody who waits for an entry that its fate is unknown here, or `answer`."""
         waiting, self._waiting = self._waiting, {}
         for _, done, _ in waiting.values():
-            done(fate_unknown())
+            done(answer or fate_unknown())
 
     def _must_ignore(self, message: RaftMessage, now_us: int) -> bool:
         """Whether a replica that may have lost its disk must be deaf to `message`: an empty log would vote for

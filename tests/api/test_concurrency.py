@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from tests.kit.boto import Client, Tables
 from tests.kit.endpoints import Endpoint
@@ -135,3 +136,30 @@ def test_a_throng_of_writers_on_many_keys(client: Client, tables: Tables, unique
         ConsistentRead=True,
     )
     assert [int(item["sk"]["N"]) for item in found["Items"]] == list(range(0, 200, 2))
+
+
+def test_writes_while_their_table_goes(client: Client, kvorum: Endpoint, tables: Tables) -> None:
+    """They are done or find no table; none is left in doubt."""
+    rounds, gone = 10, client.exceptions.ResourceNotFoundException
+
+    def write(table: str) -> int:
+        for number in range(10_000):
+            try:
+                client.update_item(
+                    TableName=table,
+                    Key={"pk": {"S": str(number % 50)}},
+                    UpdateExpression="ADD n :one",
+                    ExpressionAttributeValues={":one": {"N": "1"}},
+                )
+            except gone:
+                return number
+        raise AssertionError("the table does not go")
+
+    with ThreadPoolExecutor(_CALLERS) as pool:
+        for _ in range(rounds):
+            table = tables.new("S")
+            written = [pool.submit(write, table) for _ in range(_CALLERS - 1)]
+            with suppress(gone):  # by a try that was not answered
+                client.delete_table(TableName=table)
+            for each in written:
+                each.result()
