@@ -30,6 +30,9 @@ BATCHES_A_KICK = 16
 BATCHES_AN_ANSWER = 2
 """So the number in flight grows to the window's size, as fast as the reader answers."""
 
+FAILURES_TOLD = 4
+"""So many in a row are news to an operator; fewer are an election, or an index that is just being made."""
+
 MakeReader = Callable[[Callable[[], None]], Reader]
 """(again) -> a reader; `again()` has it advanced in a coming turn of the loop."""
 
@@ -175,7 +178,7 @@ class Senders:
         if not self._is_wanted(tail):
             return  # led no longer, or no longer wanted
         if isinstance(answer, ShipAnswer):
-            if tail.sender.failing:
+            if tail.sender.failures >= FAILURES_TOLD:
                 self._log_state(logging.INFO, tail, "reached again")
             tail.sender.acknowledged(number, answer.lost)
             self._ship(tail, BATCHES_AN_ANSWER)
@@ -184,9 +187,9 @@ class Senders:
             self._failed(tail, number, repr(answer))
 
     def _failed(self, tail: _Tail, number: int, reason: str) -> None:
-        if not tail.sender.failing:
-            self._log_state(logging.WARNING, tail, f"cannot be reached: {reason}")
         tail.sender.failed(number, self._now_ms())
+        if tail.sender.failures == FAILURES_TOLD:
+            self._log_state(logging.WARNING, tail, f"cannot be reached: {reason}")
 
     def _log_state(self, level: int, tail: _Tail, what: str) -> None:
         _log.log(level, "%s %s", tail.reader, what, extra={"partition": tail.partition.descriptor.id})

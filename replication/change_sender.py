@@ -174,9 +174,9 @@ class ChangeSender:
         return self._more
 
     @property
-    def failing(self) -> bool:
-        """The last answer was a failure."""
-        return self._failures > 0
+    def failures(self) -> int:
+        """So many answers in a row were failures."""
+        return self._failures
 
     def has_reached(self, index: int) -> bool:
         """Whether every change up to raft index `index` is acknowledged, or says nothing to the reader."""
