@@ -208,10 +208,14 @@ def _check_names(names: Names) -> None:
             raise errors.validation(
                 f"{_NAMES} contains invalid value: Empty attribute name for key {placeholder}"
             )
-        if len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
-            raise errors.validation("Attribute name is too large, must be less than 65536 bytes")
+        _check_name_size(name)
     if _size(names) > SUBSTITUTION_BYTES_MAX:
         raise errors.validation(f"{_NAMES} exceeds max size")
+
+
+def _check_name_size(name: str) -> None:
+    if len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
+        raise errors.validation("Attribute name is too large, must be less than 65536 bytes")
 
 
 def _size(names: Names) -> int:
@@ -246,9 +250,10 @@ def projection(body: Body, names: Names) -> Projection | None:
 
 
 def check_attributes_to_get(body: Body) -> None:
-    """Raises ValidationException when AttributesToGet names an attribute twice."""
+    """Raises ValidationException when AttributesToGet names an attribute twice, or one too long."""
     seen: set[str] = set()
     for name in body.get("AttributesToGet", ()):
+        _check_name_size(name)
         if name in seen:
             raise errors.validation(
                 f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"

@@ -274,6 +274,10 @@ _NOTHING = (
             {"KeyConditions": {"pk": _EQ}, "AttributesToGet": ["a", "a"]},
             _INVALID + "Duplicate value in attribute name: a",
         ),
+        (
+            {"KeyConditions": {"pk": _EQ}, "AttributesToGet": ["n" * 65_536]},
+            _VALIDATION + "Attribute name is too large, must be less than 65536 bytes",
+        ),
         # ---- which of several mistakes is told
         ({"QueryFilter": {"a": _of("EQ")}, "AttributesToGet": ["a", "a"]}, _COUNT.format("EQ")),
         (
