@@ -171,7 +171,8 @@ def _members(structure: str, member: str, shape: Shape) -> Shape:
         case (("CreateTableInput" | "LocalSecondaryIndex"), "KeySchema", ListOf()):
             return replace(shape, length_max=TABLE_KEY_ATTRIBUTES_MAX)  # only global indexes may have more
         case _, "AttributesToGet", ListOf():
-            return replace(shape, member=Text(), length_max=ATTRIBUTES_TO_GET_MAX)  # long names are refused later
+            # A name too long is told as such, by the operations.
+            return replace(shape, member=Text(), length_max=ATTRIBUTES_TO_GET_MAX)
         case (("QueryInput" | "ScanInput"), _, Whole()):
             return replace(shape, echo=Echo.NONE)
         case "UpdateItemInput", "ReturnValues", _:
