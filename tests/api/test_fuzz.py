@@ -1,15 +1,18 @@
 """Requests as Hypothesis draws them, well-formed and broken: each is answered or refused in AWS's way, none with a
 5xx, none with silence, none with a line in the server's log.
 
-KVORUM_FUZZ_REQUESTS says how many (`make fuzz` asks for 20,000); `--hypothesis-seed=N` repeats a run.
+KVORUM_FUZZ_REQUESTS says how many (`make fuzz` asks for 20,000); `--hypothesis-seed=N` repeats a run, KVORUM_FUZZ_SEED
+what each of a crowd asks.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -21,7 +24,8 @@ from tests.kit.boto import Client
 from tests.kit.endpoints import Endpoint
 from tests.kit.refusals import assert_error_fits
 from tests.kit.service_model import assert_answer_fits
-from tests.kit.wild_requests import CHANGING, TABLE, TABLE_DEFINITION, requests
+from tests.kit.wild_expressions import Dice
+from tests.kit.wild_requests import CHANGING, TABLE, TABLE_DEFINITION, Author, requests
 from tests.kit.wire_client import Reply, WireClient, request
 
 OPERATIONS = sorted({**registry.READS, **registry.WRITES, **registry.COMPOUND})
@@ -29,10 +33,12 @@ _MUCH_TO_SAY = (
     *("BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "DeleteItem", "ExecuteStatement", "GetItem"),
     *("PutItem", "Query", "Scan", "UpdateItem"),
 )
-_DRAWN_FROM = [*_MUCH_TO_SAY * 4, *["CreateTable", "UpdateTable"] * 2, *OPERATIONS]
+_CHANGE_TABLES = ["CreateTable", "UpdateTable", "DeleteTable"]
+_DRAWN_FROM = [*_CHANGE_TABLES * 2, *_MUCH_TO_SAY * 4, *OPERATIONS]
 
 _REQUESTS = int(os.environ.get("KVORUM_FUZZ_REQUESTS", "1000"))
 _ANSWER_SECONDS_MAX = 5.0
+_CROWD = 6
 
 
 def _settings(examples: int) -> settings:
@@ -98,24 +104,48 @@ def _may_fail(endpoint: Endpoint) -> tuple[int, ...]:
     return (500, 503) if endpoint.disturbed else ()
 
 
-@_settings(_REQUESTS)
-@given(drawn=st.data())
-def test_bodies(kvorum: Endpoint, tally: Tally, wire: WireClient, drawn: st.DataObject) -> None:
-    """Over one connection, which every one of them leaves usable."""
-    operation, body = drawn.draw(requests(_DRAWN_FROM))
+def _ask(operation: str, body: bytes, wire: WireClient, endpoint: Endpoint, tally: Tally) -> None:
+    """Answered or refused as AWS does, soon, on a connection that stays usable."""
     started = time.monotonic()
     wire.send(request(operation, body))
     reply = wire.reply()
-    assert kvorum.disturbed or time.monotonic() - started < _ANSWER_SECONDS_MAX
+    assert endpoint.disturbed or time.monotonic() - started < _ANSWER_SECONDS_MAX
     assert reply.headers["connection"] == "keep-alive"
     assert reply.headers["content-type"] == "application/x-amz-json-1.0"
     if reply.status == 200:
         assert_answer_fits(operation, reply.json)
         tally.answers[operation, ""] += 1
     else:
-        assert reply.status in (400, *_may_fail(kvorum)), reply
+        assert reply.status in (400, *_may_fail(endpoint)), reply
         assert_error_fits(operation, reply.json)
         tally.answers[operation, reply.error[0]] += 1
+
+
+@_settings(_REQUESTS)
+@given(drawn=st.data())
+def test_bodies(kvorum: Endpoint, tally: Tally, wire: WireClient, drawn: st.DataObject) -> None:
+    """Over one connection."""
+    _ask(*drawn.draw(requests(_DRAWN_FROM)), wire, kvorum, tally)
+    tally.assert_no_crash()
+
+
+def test_a_crowd(kvorum: Endpoint, tally: Tally) -> None:
+    """On several connections at once, so that tables and indexes come and go while they are used."""
+    seed = int(os.environ.get("KVORUM_FUZZ_SEED", random.randrange(1 << 32)))
+
+    def ask(member: int) -> None:
+        author = Author(Dice(random.Random(f"{seed}/{member}").randrange))
+        with WireClient(kvorum.address) as wire:
+            for _ in range(_REQUESTS // 10):
+                operation, body = author.request(_DRAWN_FROM + _CHANGE_TABLES * 8)
+                try:
+                    _ask(operation, body, wire, kvorum, tally)
+                except BaseException as error:
+                    error.add_note(f"KVORUM_FUZZ_SEED={seed}\n{operation} {body[:2_000]!r}")
+                    raise
+
+    with ThreadPoolExecutor(_CROWD) as pool:
+        list(pool.map(ask, range(_CROWD)))
     tally.assert_no_crash()
 
 
