@@ -74,6 +74,8 @@ def check_indexes(
         raise validation(f"{_INVALID}List of GlobalSecondaryIndexes is empty")
     indexes = [*(local or ()), *(everywhere or ())]
     if indexes:
+        for index in indexes:
+            _defined_names(index["KeySchema"], kinds)
         _check_used(keys, indexes, kinds)
     names: set[str] = set()
     _check_local_indexes(local or (), keys, kinds, names)

@@ -313,6 +313,11 @@ NINE = "abcdefghi"
             _INVALID
             + "Some AttributeDefinitions are not used. AttributeDefinitions: [PK, SK, y], keys used: [PK, SK]",
         ),
+        (
+            table("PK:S SK:S y:N", **gsi(schema="x")),
+            _INVALID + "Some index key attributes are not defined in AttributeDefinitions. Keys: [x], "
+            "AttributeDefinitions: [PK, SK, y]",
+        ),
         (table(**lsi("PK SK", name="same"), **gsi("same")), _INVALID + "Duplicate index name: same"),
         (
             table(GlobalSecondaryIndexes=[index(f"GSI{number}", "SK") for number in range(21)]),
