@@ -54,19 +54,21 @@ class View:
         key = self._key_of(self.index.keys, item, item_key) if item is not None else None
         if item is None or key is None:
             return None
-        names = self._names
-        if names is None:
+        if self._names is None:
             return Entry(key, item, item_size(item) if size is None else size)
-        shown = {name: item[name] for name in item if name in names}
+        shown = {name: item[name] for name in item if name in self._names}
         return Entry(key, shown, item_size(shown))
 
     def operations(self, item_key: bytes, previous: bytes | None, record: bytes) -> list[tuple[bytes, bytes]]:
         """What the change from `previous` to `record` (model/record; either may be a tombstone) does to a global
-        index: (entry key, record of the entry or tombstone), at the stamp of `record`."""
-        stamp, region = records.stamp_of(record), records.region_of(record)
-        entry = self.entry(_item_of(record), item_key, records.size_of(record))
+        index: (entry key, record of the entry or tombstone), at the stamp of `record`. Nothing where the entry is
+        what it was: the change that made it so has been told, or will be."""
         before = _item_of(previous)
         old_key = entry_key(self.index.keys, before, item_key) if before is not None else None
+        entry = self.entry(_item_of(record), item_key, records.size_of(record))
+        if entry is not None and entry.key == old_key and entry.attributes == self._shown(before):
+            return []
+        stamp, region = records.stamp_of(record), records.region_of(record)
         operations: list[tuple[bytes, bytes]] = []
         if old_key is not None and (entry is None or old_key != entry.key):
             operations.append((old_key, records.encode_tombstone(stamp, region)))
@@ -74,6 +76,12 @@ class View:
             made = record if self._names is None else encode_entry(entry, stamp, region)
             operations.append((entry.key, made))
         return operations
+
+    def _shown(self, item: Item | None) -> Item | None:
+        names = self._names
+        if item is None or names is None:
+            return item
+        return {name: item[name] for name in item if name in names}
 
 
 @lru_cache(4_096)
@@ -98,8 +106,20 @@ def write_units(old: Entry | None, new: Entry | None) -> int:
     return 0 if old.attributes == new.attributes else _units(max(old.size, new.size))
 
 
+REMEMBERED_BYTES_MAX = 4_096
+
+
 def _item_of(record: bytes | None) -> Item | None:
-    return None if record is None or records.is_tombstone(record) else loads(records.json_of(record))
+    if record is None or records.is_tombstone(record):
+        return None
+    return _remembered(record) if len(record) <= REMEMBERED_BYTES_MAX else loads(records.json_of(record))
+
+
+@lru_cache(1_024)
+def _remembered(record: bytes) -> Item:
+    """Every index of a table reads the same changes, at about the same time; what one wrote, the next one replaces.
+    Shared: nobody may change it."""
+    return loads(records.json_of(record))
 
 
 def _parts(keys: KeySchema) -> tuple[KeyPart, ...]:
