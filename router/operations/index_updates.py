@@ -6,7 +6,7 @@ recorded in October 2026 (model/definitions) and dynalite's tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from kvorum.model.index_definitions import (
     local_specifications,
 )
 from kvorum.model.limits import CAPACITY_UNITS_MAX
-from kvorum.model.table import IndexStatus, Table
+from kvorum.model.table import IndexKeys, IndexStatus, KeyPart, Table
 from kvorum.router.calls import Body
 from kvorum.router.describe import Description
 from kvorum.router.operations.table_settings import INVALID
@@ -28,6 +28,8 @@ from kvorum.router.operations.table_settings import INVALID
 MEMBER = "GlobalSecondaryIndexUpdates"
 
 _UPDATING = "UPDATING"
+_Schema = list[tuple[KeyPart, str]]
+"""Key attributes and their roles."""
 _ACTIONS = ("Update", "Create", "Delete")
 _THROUGHPUTS = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
 
@@ -162,8 +164,9 @@ def _created(table: Table, body: Body, action: Specification, mode: str, update_
     name = action["IndexName"]
     if body.get("AttributeDefinitions") is None:
         raise errors.validation(f"{INVALID}AttributeDefinitions is not specified for index: {name}")
-    kinds = {**kinds_of(body["AttributeDefinitions"]), **_known_kinds(table)}
+    kinds = kinds_of(body["AttributeDefinitions"])  # what the table has defined does not count
     definitions.check_global_index(action, kinds)
+    _check_redefined(table, action["KeySchema"], kinds)
     if mode == "PROVISIONED" and action.get("ProvisionedThroughput") is None:
         raise errors.validation(
             f"{INVALID}Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
@@ -175,10 +178,30 @@ def _created(table: Table, body: Body, action: Specification, mode: str, update_
     return {**action, "AttributeDefinitions": own, "Uuid": update_uuid}
 
 
-def _known_kinds(table: Table) -> dict[str, str]:
-    """Of every attribute that is a key attribute of the table or of one of its indexes: AWS keeps to what it has, and
-    ignores another type in the request."""
-    keys = [table.keys.hash] if table.keys.range is None else [table.keys.hash, table.keys.range]
-    for index in table.indexes:
-        keys += [*index.keys.hash, *index.keys.range]
-    return {part.name: part.kind for part in keys}
+def _check_redefined(table: Table, elements: Sequence[dict[str, Any]], kinds: Mapping[str, str]) -> None:
+    """A key attribute of the new index has the type it has elsewhere. AWS ignores another type of any other attribute
+    (paritysuite/dynamodb-conformance#78)."""
+    new = [
+        (KeyPart(each["AttributeName"], kinds[each["AttributeName"]]), each["KeyType"]) for each in elements
+    ]
+    redefined = {part.name: part.kind for part, _ in new}
+    for schema in _schemas(table):
+        if any(redefined.get(part.name, part.kind) != part.kind for part, _ in schema):
+            raise errors.validation(
+                f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as "
+                f"previously defined. Existing schema: {_shown_schema(schema)} New schema: {_shown_schema(new)}"
+            )
+
+
+def _shown_schema(schema: _Schema) -> str:
+    elements = [f"SchemaElement: key{{{part.name}:{part.kind}:{role}}}" for part, role in schema]
+    return f"Schema:[{', '.join(elements)}]"
+
+
+def _schemas(table: Table) -> list[_Schema]:
+    """The table's, then those of its indexes."""
+    own = IndexKeys((table.keys.hash,), () if table.keys.range is None else (table.keys.range,))
+    return [
+        [*((part, "HASH") for part in keys.hash), *((part, "RANGE") for part in keys.range)]
+        for keys in (own, *(index.keys for index in table.indexes))
+    ]

@@ -352,7 +352,7 @@ def test_a_creation_is_refused_in_awss_words(
 
 def test_an_index_is_added_and_taken_away(cluster: FakeCluster) -> None:
     cluster.call("CreateTable", **table("PK:S SK:S a:N", **gsi(schema="a")))
-    answer = update(cluster, {"Create": index("GSI2", "b SK")}, AttributeDefinitions=attributes("b:B"))
+    answer = update(cluster, {"Create": index("GSI2", "b SK")}, AttributeDefinitions=attributes("b:B SK:S"))
     assert states(answer) == {"": "UPDATING", "GSI1": "ACTIVE", "GSI2": "CREATING"}
     assert by_name(answer)["GSI2"]["Backfilling"] is False
     assert "Backfilling" not in by_name(answer)["GSI1"]
@@ -523,7 +523,7 @@ NOT_FOUND = "ResourceNotFoundException: Requested resource not found: Index none
         ),
         (
             [{"Create": index("GSI2", "unknown")}],
-            f"ValidationException: {UNDEFINED.format('unknown')}AttributeDefinitions: [SK, PK, a]",
+            f"ValidationException: {UNDEFINED.format('unknown')}AttributeDefinitions: [SK]",
         ),
         (
             [{"Create": index("GSI2", "SK", ProvisionedThroughput=units(1, 1))}],
@@ -557,9 +557,49 @@ def test_an_update_is_refused_in_awss_words(
 def test_an_attribute_keeps_its_type(cluster: FakeCluster) -> None:
     """AWS ignores another one in the request: paritysuite/dynamodb-conformance#78."""
     cluster.call("CreateTable", **table())
-    update(cluster, {"Create": index("GSI1", "SK")}, AttributeDefinitions=attributes("SK:N PK:B"))
-    assert described(cluster)["AttributeDefinitions"] == attributes("PK:S SK:S")
-    assert cluster.directory.tables["MyApp"].indexes[0].keys.hash == (KeyPart("SK", "S"),)
+    update(cluster, {"Create": index("GSI1", "a")}, AttributeDefinitions=attributes("a:S SK:N PK:B"))
+    assert described(cluster)["AttributeDefinitions"] == attributes("PK:S SK:S a:S")
+
+
+_REDEFINED = (
+    f"ValidationException: {_INVALID}Attributes cannot be redefined. Please check that your attribute has the same type "
+    "as previously defined. Existing schema: Schema:["
+)
+
+
+@pytest.mark.parametrize(
+    ("defined", "schema", "words"),
+    [
+        ("a:N", "a", "SchemaElement: key{a:S:HASH}] New schema: Schema:[SchemaElement: key{a:N:HASH}]"),
+        (
+            "z:S SK:B",
+            "z SK",
+            (
+                "SchemaElement: key{PK:S:HASH}, SchemaElement: key{SK:S:RANGE}] New schema: "
+                "Schema:[SchemaElement: key{z:S:HASH}, SchemaElement: key{SK:B:RANGE}]"
+            ),
+        ),
+        ("z:S SK:S", "z SK", None),
+    ],
+)
+def test_a_new_index_keeps_the_types_of_its_key_attributes(
+    cluster: FakeCluster, defined: str, schema: str, words: str | None
+) -> None:
+    cluster.call("CreateTable", **table("PK:S SK:S a:S", **gsi(schema="a")))
+    create = {"Create": index("GSI2", schema)}
+    if words is None:
+        update(cluster, create, AttributeDefinitions=attributes(defined))
+    else:
+        assert refused(cluster, create, AttributeDefinitions=attributes(defined)) == _REDEFINED + words
+
+
+def test_a_new_index_names_all_its_key_attributes(cluster: FakeCluster) -> None:
+    """Those of the table too: nubo-db/dynoxide#144, paritysuite/dynamodb-conformance updateTable/gsi."""
+    cluster.call("CreateTable", **table())
+    create = {"Create": index("GSI1", "PK a")}
+    assert refused(cluster, create, AttributeDefinitions=attributes("a:S")) == (
+        f"ValidationException: {UNDEFINED.format('PK, a')}AttributeDefinitions: [a]"
+    )
 
 
 def test_a_new_index_of_a_provisioned_table_is_provisioned(cluster: FakeCluster) -> None:
