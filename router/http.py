@@ -40,6 +40,10 @@ Respond = Callable[[int, bytes], None]
 _USUAL_LENGTH_DIGITS = 7
 _TARGET_PREFIX = "DynamoDB_20120810."
 _PREFLIGHT_SECONDS = b"172800"
+_CROSS_ORIGIN = (
+    b"Access-Control-Allow-Origin: *\r\n"
+    b"Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date\r\n"
+)
 
 
 class Executor(Protocol):
@@ -226,7 +230,8 @@ class _Head:
 
     @property
     def cross_origin(self) -> bytes:
-        return b"Access-Control-Allow-Origin: *\r\n" if b"origin" in self.headers else b""
+        """Header lines that let a browser's scripts have the answer, where a script of another site asks."""
+        return _CROSS_ORIGIN if b"origin" in self.headers else b""
 
     @property
     def preflight(self) -> bytes:

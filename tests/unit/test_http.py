@@ -530,6 +530,7 @@ def test_preflight() -> None:
     )
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["access-control-allow-origin"] == "*"
+    assert "x-amzn-requestid" in reply.headers["access-control-expose-headers"].lower().split(",")
     assert reply.headers["access-control-allow-headers"] == "a, b"
     assert reply.headers["access-control-allow-methods"] == "POST"
     assert reply.headers["access-control-max-age"] == "172800"
