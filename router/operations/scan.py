@@ -92,7 +92,8 @@ def _segment(body: Body) -> tuple[int, int]:
         )
     if segment >= segments:
         raise errors.validation(
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments"
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+            f"Segment: {segment} is not less than TotalSegments: {segments}"
         )
     return segment, segments
 

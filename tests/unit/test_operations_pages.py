@@ -382,7 +382,7 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
             {"Segment": 5, "TotalSegments": 5},
             (
                 "ValidationException: The Segment parameter is zero-based and must be less than parameter "
-                "TotalSegments"
+                "TotalSegments: Segment: 5 is not less than TotalSegments: 5"
             ),
         ),
         ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _INVALID_START),
