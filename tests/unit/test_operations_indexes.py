@@ -392,6 +392,7 @@ def test_conditions_on_a_key_of_several_attributes(cluster: FakeCluster) -> None
 # ---- refusals ------------------------------------------------------------------------------------------------
 
 _INVALID = "ValidationException: One or more parameter values were invalid: "
+_UNEQUAL = "ValidationException: HASH key attributes "
 _BAD_START = "ValidationException: The provided starting key is invalid"
 _NO_MATCH = "The provided key element does not match the schema"
 _START = item("a", "1", g="x", r="5")
@@ -469,7 +470,23 @@ _START = item("a", "1", g="x", r="5")
         ),
         (
             {"IndexName": "many", "KeyConditionExpression": "g = :g"},
-            "ValidationException: Query condition missed key schema element: h",
+            f"{_UNEQUAL}h must have equality conditions specified in the query",
+        ),
+        (
+            {"IndexName": "many", "KeyConditionExpression": "g = :g AND begins_with(h, :g)"},
+            f"{_UNEQUAL}h must have equality conditions specified in the query",
+        ),
+        (
+            {"IndexName": "many", "KeyConditionExpression": "t = :g AND g > :g"},
+            f"{_UNEQUAL}g, h must have equality conditions specified in the query",
+        ),
+        (
+            {
+                "IndexName": "many",
+                "KeyConditionExpression": "g = :n",
+                "ExpressionAttributeValues": {":n": {"N": "1"}},
+            },
+            _INVALID + "Condition parameter type does not match schema type",
         ),
         (
             {"IndexName": "many", "KeyConditionExpression": "g = :g AND h = :g AND t = :g"},
