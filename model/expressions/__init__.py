@@ -15,8 +15,6 @@ from functools import partial
 
 from kvorum.model.errors import validation
 from kvorum.model.expressions import condition as conditions
-from kvorum.model.expressions import key_condition as key_conditions
-from kvorum.model.expressions import operands
 from kvorum.model.expressions import projection as projections
 from kvorum.model.expressions import update as updates
 from kvorum.model.expressions.attributes import (
@@ -28,11 +26,11 @@ from kvorum.model.expressions.attributes import (
     written_types,
 )
 from kvorum.model.expressions.charge import is_too_large
+from kvorum.model.expressions.checking import check
 from kvorum.model.expressions.key_condition import KeyRange, key_range
 from kvorum.model.expressions.kind import ExpressionKind
 from kvorum.model.expressions.parsing import parse_condition, parse_projection, parse_update
 from kvorum.model.expressions.paths import Branch, attribute_of
-from kvorum.model.expressions.placeholders import check_all_used
 from kvorum.model.expressions.update import UpdateOutcome
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.table import KeySchema
@@ -63,69 +61,6 @@ Paths = Branch
 """Document paths for `project`; opaque to callers."""
 
 _NO_NAMES: dict[str, str] = {}
-_NO_VALUES: dict[str, AttributeValue] = {}
-
-
-def check(
-    *,
-    condition: str | None = None,
-    update: str | None = None,
-    filter: str | None = None,  # noqa: A002  (the parameters are AWS's expressions)
-    projection: str | None = None,
-    key_condition: str | None = None,
-    names: Mapping[str, str] | None = None,
-    values: Mapping[str, AttributeValue] | None = None,
-) -> None:
-    """All that can be said about a request's expressions without its table or an item. AWS's order: update,
-    condition, key condition, filter and projection, each by itself; then placeholders that none of them
-    uses; then the form of the key condition."""
-    names = names or _NO_NAMES
-    values = values or _NO_VALUES
-    used_names: set[str] = set()
-    used_values: set[str] = set()
-    if update is not None:
-        parsed_update = parse_update(update)
-        operands.check_update_paths(parsed_update.root, names)
-        if names.keys() >= parsed_update.names and values.keys() >= parsed_update.values:
-            operands.check_all(ExpressionKind.UPDATE, parsed_update.checks, names, values)
-        else:
-            operands.check_update(parsed_update.root, names, values)
-        used_names |= parsed_update.names
-        used_values |= parsed_update.values
-    for kind, text in (
-        (ExpressionKind.CONDITION, condition),
-        (ExpressionKind.KEY_CONDITION, key_condition),
-        (ExpressionKind.FILTER, filter),
-    ):
-        if text is not None:
-            _check_condition(kind, text, names, values, used_names, used_values)
-    if projection is not None:
-        parsed_projection = parse_projection(projection)
-        operands.check_projection(parsed_projection.root, names)
-        used_names |= parsed_projection.names
-    if len(used_names) != len(names):
-        check_all_used("ExpressionAttributeNames", names, used_names)
-    if len(used_values) != len(values):
-        check_all_used("ExpressionAttributeValues", values, used_values)
-    if key_condition is not None:
-        key_conditions.clauses_of(key_condition, names)
-
-
-def _check_condition(
-    kind: ExpressionKind,
-    text: str,
-    names: Mapping[str, str],
-    values: Mapping[str, AttributeValue],
-    used_names: set[str],
-    used_values: set[str],
-) -> None:
-    parsed = parse_condition(kind, text)
-    if names.keys() >= parsed.names and values.keys() >= parsed.values:
-        operands.check_all(kind, parsed.checks, names, values)
-    else:
-        operands.check_condition(kind, parsed.root, names, values)
-    used_names |= parsed.names
-    used_values |= parsed.values
 
 
 def evaluate(

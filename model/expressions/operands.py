@@ -115,6 +115,13 @@ def checks_of_update(update: Update) -> tuple[Check, ...]:
     return tuple(check for action in backwards for check in _checks_of_action(action))
 
 
+def asks_for_contents(node: Node) -> bool:
+    """Whether it depends on more than the types of its placeholders' values that nothing is wrong with `node`."""
+    if isinstance(node, Between):
+        return isinstance(node.lower, Value) and isinstance(node.upper, Value)
+    return isinstance(node, Call) and node.function == "attribute_type"
+
+
 def _checks_of_leaf(leaf: Condition) -> Iterator[Check]:
     nodes = list(walk(leaf))
     for rule, concerns in (

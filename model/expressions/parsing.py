@@ -11,7 +11,7 @@ from kvorum.model.expressions import rules
 from kvorum.model.expressions.grammar import Parser
 from kvorum.model.expressions.kind import ExpressionKind, invalid
 from kvorum.model.expressions.nodes import Condition, Node, Path, Projection, Update, Value, walk
-from kvorum.model.expressions.operands import Check, checks_of, checks_of_update
+from kvorum.model.expressions.operands import Check, asks_for_contents, checks_of, checks_of_update
 from kvorum.model.expressions.placeholders import names_in
 from kvorum.model.limits import EXPRESSION_BYTES_MAX
 
@@ -24,13 +24,18 @@ Root = TypeVar("Root", Condition, Update, Projection)
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[Root]):
     """`names` and `values`: the placeholders in use. `entered`: the paths that lead into an attribute. `checks`: of a
-    condition or an update, what to check even when all are defined."""
+    condition or an update, what to check even when all are defined. `by_types`: these checks ask of a value nothing but
+    its type."""
 
     root: Root
     names: frozenset[str]
     values: frozenset[str]
     entered: tuple[Path, ...]
     checks: tuple[Check, ...] = ()
+
+    @property
+    def by_types(self) -> bool:
+        return not any(asks_for_contents(node) for _, node in self.checks)
 
 
 @lru_cache(CACHED_TEXTS)
