@@ -24,9 +24,10 @@ _INDEXABLE = {
 
 
 def read_key_conditions(raw: Mapping[str, dict[str, Any]]) -> LegacyConditions:
-    """Shaped like a filter. Raises ValidationException for what no key schema makes a key condition."""
+    """Shaped like a filter. Raises ValidationException for what no key schema makes a key condition. An index of keys
+    of several attributes takes as many conditions (AWS: getmoto's tests, scylladb/scylladb#31393)."""
     conditions = read_conditions(raw, None)
-    if len(raw) not in (1, 2):
+    if not raw:
         raise validation("Conditions can be of length 1 or 2 only")
     return conditions
 

@@ -236,7 +236,14 @@ _NOTHING = (
         ({}, _NOTHING),
         ({"QueryFilter": {"a": _EQ}}, _NOTHING),
         ({"KeyConditions": {}}, _ONE_OR_TWO),
-        ({"KeyConditions": {"a": _EQ, "b": _EQ, "c": _EQ}}, _ONE_OR_TWO),
+        (
+            {"KeyConditions": {"a": _EQ, "b": _EQ, "c": _EQ}},
+            (
+                _VALIDATION
+                + "The number of query conditions (3) exceeds the number of key attributes defined in the "
+                "schema (2)"
+            ),
+        ),
         ({"KeyConditions": {"a": _EQ}}, _MISSED.format("pk")),
         ({"KeyConditions": {"sk": _of("EQ", _N)}}, _MISSED.format("pk")),
         ({"KeyConditions": {"pk": _EQ, "a": _EQ}}, _MISSED.format("sk")),

@@ -387,6 +387,12 @@ def test_conditions_on_a_key_of_several_attributes(cluster: FakeCluster) -> None
     prefixed = {**five, ":t": {"S": "t2"}}
     answer = query(cluster, "many", "h = :h AND begins_with(t, :t) AND r = :r AND g = :g", prefixed)
     assert [each["sk"]["N"] for each in answer["Items"]] == ["2"]
+    older = {name[1:]: ("BEGINS_WITH" if name == ":t" else "EQ", value) for name, value in prefixed.items()}
+    conditions = {
+        name: {"ComparisonOperator": operator, "AttributeValueList": [value]}
+        for name, (operator, value) in older.items()
+    }
+    assert cluster.call("Query", TableName="Things", IndexName="many", KeyConditions=conditions) == answer
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------
