@@ -4,8 +4,9 @@ entries hold the key attributes of the table too, and perhaps not all of the oth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from kvorum.model import errors, index_keys, indexes, keys
 from kvorum.model.expressions import KeyRange
@@ -13,8 +14,7 @@ from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.table import Index, IndexKeys, KeyPart, KeySchema, ProjectionKind, Table
 
 
-@dataclass(frozen=True, slots=True)
-class AccessPath:
+class AccessPath(Struct, frozen=True):
     """`index` None: the table itself. `keys`: the attributes by which entries are found and ordered. `key_names`:
     the attributes that name one entry, the table's first: what a page's LastEvaluatedKey holds."""
 

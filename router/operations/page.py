@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from kvorum.control.state import Partition
 from kvorum.model import errors, expressions, keys, legacy, record, values
@@ -34,8 +36,7 @@ YIELD_EVERY = 256
 """Items parsed and filtered before other requests get the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Keys lower <= key < upper of one partition."""
 
     partition: Partition
@@ -43,16 +44,15 @@ class Range:
     upper: bytes
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     """`records`: of the entries that were read, `size` bytes of them. `fetched`: the items that they stand for, when
     those were asked for, each of `fetched_sizes` bytes. `stopped`: a limit ended the page, whether or not anything
     follows it."""
 
-    records: list[bytes] = field(default_factory=list[bytes])
+    records: list[bytes] = []
     size: int = 0
-    fetched: list[bytes] = field(default_factory=list[bytes])
-    fetched_sizes: list[int] = field(default_factory=list[int])
+    fetched: list[bytes] = []
+    fetched_sizes: list[int] = []
     stopped: bool = False
 
     def consumption(self, path: AccessPath, *, strong: bool) -> Consumption:
@@ -127,8 +127,11 @@ def _read_blocks(size: int) -> int:
     return int(capacity.read_units(size, strong=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+_SELECTING = frozenset({"FilterExpression", "ProjectionExpression", "AttributesToGet"})
+"""Without these, and without an older filter, a page is shown as it is read."""
+
+
+class Selection(Struct, frozen=True):
     """What of a page goes into the answer. `filtered`, `projected`: the top-level attributes that the filter and the
     projection name; `filter_entered`, `projection_entered`: those that their paths lead into."""
 
@@ -137,25 +140,30 @@ class Selection:
     count_only: bool
     report: Report
     strong: bool
-    filtered: list[str] = field(default_factory=list[str])
-    projected: list[str] = field(default_factory=list[str])
+    filtered: list[str] = []
+    projected: list[str] = []
     all_attributes: bool = False
-    filter_entered: list[str] = field(default_factory=list[str])
-    projection_entered: list[str] = field(default_factory=list[str])
+    filter_entered: list[str] = []
+    projection_entered: list[str] = []
 
     @classmethod
     def of(cls, body: Body, checked: Expressions, older: LegacyConditions | None) -> Selection:
         """`checked`: the request's expressions; `older`: its QueryFilter or ScanFilter. Raises
         ValidationException for AttributesToGet."""
-        return cls(
-            filter=_filter(body, checked, older),
-            projection=projection(body, checked.names),
+        whole = partial(
+            cls,
             count_only=body.get("Select") == "COUNT",
             report=capacity.report(body.get("ReturnConsumedCapacity")),
             strong=body.get("ConsistentRead", False),
+            all_attributes=body.get("Select") == "ALL_ATTRIBUTES",
+        )
+        if older is None and _SELECTING.isdisjoint(body):
+            return whole(None, None)
+        return whole(
+            _filter(body, checked, older),
+            projection(body, checked.names),
             filtered=_filtered(body, checked, older),
             projected=_projected(body, checked),
-            all_attributes=body.get("Select") == "ALL_ATTRIBUTES",
             filter_entered=_entered(body, "FilterExpression", expressions.entered_by_filter, checked),
             projection_entered=_entered(
                 body, "ProjectionExpression", expressions.entered_by_projection, checked
