@@ -16,6 +16,7 @@ from kvorum.model.expressions.nodes import (
     Or,
     Path,
     Projection,
+    SetAction,
     Update,
     children_of,
     walk,
@@ -65,11 +66,13 @@ def _check_places(kind: ExpressionKind, leaf: Condition) -> None:
     """Functions that are conditions stand alone, all others as operands."""
     for node in walk(leaf):
         if isinstance(node, Call) and (node.function in CONDITION_FUNCTIONS) != (node is leaf):
-            raise invalid(
-                kind,
-                "The function is not allowed to be used this way in an expression; "
-                f"function: {node.function}",
-            )
+            raise _misplaced(kind, node)
+
+
+def _misplaced(kind: ExpressionKind, call: Call) -> ApiError:
+    return invalid(
+        kind, f"The function is not allowed to be used this way in an expression; function: {call.function}"
+    )
 
 
 def _no_function(kind: ExpressionKind, call: Call) -> ApiError:
@@ -88,6 +91,9 @@ def check_update(update: Update) -> None:
             )
         if call.function not in UPDATE_FUNCTIONS:
             raise _no_function(ExpressionKind.UPDATE, call)
+    for action in update.actions():
+        if isinstance(action, SetAction):
+            _check_appended(action)
     seen: set[str] = set()
     for section in update.sections:
         if section.keyword in seen:
@@ -96,6 +102,13 @@ def check_update(update: Update) -> None:
                 f'The "{section.keyword}" section can only be used once in an update expression;',
             )
         seen.add(section.keyword)
+
+
+def _check_appended(action: SetAction) -> None:
+    """list_append is all of a SET's value. Source: ScyllaDB's tests/alternator test_update_expression, run on AWS."""
+    for node in walk(action.value):
+        if isinstance(node, Call) and node.function == "list_append" and node is not action.value:
+            raise _misplaced(ExpressionKind.UPDATE, node)
 
 
 def check_projection(projection: Projection) -> None:

@@ -307,6 +307,18 @@ def test_conditions(given: dict[str, Any], message: str) -> None:
         ),
         ({"update": "SET a = foo(a)"}, "Invalid function name; function: foo"),
         (
+            {"update": "SET a = list_append(list_append(a, b), c)"},
+            "The function is not allowed to be used this way in an expression; function: list_append",
+        ),
+        (
+            {"update": "SET a = if_not_exists(a, list_append(b, c))"},
+            "The function is not allowed to be used this way in an expression; function: list_append",
+        ),
+        (
+            {"update": "SET a = list_append(a, b) + c"},
+            "The function is not allowed to be used this way in an expression; function: list_append",
+        ),
+        (
             {"update": "SET a = size(a)"},
             "The function is not allowed in an update expression; function: size",
         ),
