@@ -257,6 +257,8 @@ class Engine:
         synced, self._syncing = self._syncing or [], None
         for each in synced:
             replica = each.replica
+            if self.replicas.get(replica.group) is not replica:
+                continue  # it left this node meanwhile, and told those who waited
             if replica.alone:
                 replica.settle(each.results)
             else:
