@@ -1,10 +1,11 @@
 """How a table's items show in its secondary indexes: entries, and what a change of an item does to them.
 
 An entry is a record as an item's is (model/record), under a key that names one item (model/index_keys): the item's
-projected attributes, with the stamp and the region of the write that made it. Every change of an item says what
-becomes of its old and of its new entry, at the change's own stamp; of several operations on one entry the one with
-the greatest (stamp, region) stays (replication/lww). So a global index may hear of changes in any order, and more
-than once: the last change of an item to touch an entry decides it, and an item's changes are ordered by stamp.
+projected attributes, with the stamp and the region of the write that made it what it is. Every change of an item says
+what becomes of its old and of its new entry, at the change's own stamp, and nothing of an entry that stays as it was;
+of several operations on one entry the one with the greatest (stamp, region) stays (replication/lww). So a global index
+may hear of changes in any order, and more than once: the last change of an item to touch an entry decides it, and an
+item's changes are ordered by stamp.
 
 Source: AWS developer guide, "Using Global Secondary Indexes in DynamoDB", "Local secondary indexes".
 """
