@@ -16,19 +16,23 @@ KeyTypes = Mapping[str, Literal["S", "N", "B"]]
 @dataclass(frozen=True, slots=True)
 class Index:
     """A secondary index to create. `projection`: "ALL", "KEYS_ONLY", or the names of further attributes.
-    `local`: it shares the table's partition key, which `key` names first."""
+    `local`: it shares the table's partition key, which `key` names first. `partition_attributes`: how many of the
+    attributes of `key`, up to four, are the partition key; a global index may have up to four sort key attributes too."""
 
     key: KeyTypes
     projection: Literal["ALL", "KEYS_ONLY"] | Sequence[str] = "ALL"
     local: bool = False
+    partition_attributes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
-    """`status` of a local index is its table's, and empty here."""
+    """`status` of a local index is its table's, and empty here. `partition_attributes`: how many of the first
+    attributes of `key` are its partition key."""
 
     name: str
     key: dict[str, str]
+    partition_attributes: int
     status: str
     item_count: int
     size_bytes: int
@@ -79,12 +83,12 @@ def create_table_request(
     for name, index in indexes.items():
         if index.local:
             request.local_secondary_indexes.add(
-                index_name=name, key_schema=_key_schema(index.key), projection=_projection(index)
+                index_name=name, key_schema=_index_key_schema(index), projection=_projection(index)
             )
         else:
             request.global_secondary_indexes.add(
                 index_name=name,
-                key_schema=_key_schema(index.key),
+                key_schema=_index_key_schema(index),
                 projection=_projection(index),
                 provisioned_throughput=None if capacity is None else _throughput(capacity),
             )
@@ -120,6 +124,7 @@ def _read_index(index: pb.IndexDescription, types: dict[str, str], *, local: boo
     return IndexDescription(
         name=index.index_name,
         key={element.attribute_name: types[element.attribute_name] for element in index.key_schema},
+        partition_attributes=sum(element.key_type == pb.KEY_TYPE_HASH for element in index.key_schema),
         status=_status(pb.IndexStatus.Name(index.index_status), "INDEX_STATUS_"),
         item_count=index.item_count,
         size_bytes=index.index_size_bytes,
@@ -133,12 +138,24 @@ def _status(name: str, prefix: str) -> str:
 
 
 def _key_schema(key: KeyTypes) -> list[pb.KeySchemaElement]:
-    kinds = (pb.KEY_TYPE_HASH, pb.KEY_TYPE_RANGE)
-    if not 1 <= len(key) <= len(kinds):
+    if not 1 <= len(key) <= 2:
         raise TypeError("a key is one attribute or two")
+    return _elements(key, 1)
+
+
+def _index_key_schema(index: Index) -> list[pb.KeySchemaElement]:
+    if not 1 <= index.partition_attributes <= len(index.key):
+        raise TypeError("an index's partition key is one of its attributes at least, and all of them at most")
+    return _elements(index.key, index.partition_attributes)
+
+
+def _elements(key: KeyTypes, partition_attributes: int) -> list[pb.KeySchemaElement]:
     return [
-        pb.KeySchemaElement(attribute_name=name, key_type=kind)
-        for name, kind in zip(key, kinds, strict=False)
+        pb.KeySchemaElement(
+            attribute_name=name,
+            key_type=pb.KEY_TYPE_HASH if place < partition_attributes else pb.KEY_TYPE_RANGE,
+        )
+        for place, name in enumerate(key)
     ]
 
 

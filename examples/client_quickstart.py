@@ -10,7 +10,7 @@ import asyncio
 import sys
 from decimal import Decimal
 
-from kvorum.client import AsyncClient, Client, ConditionalCheckFailed, IndefiniteError, TableInUse
+from kvorum.client import AsyncClient, Client, ConditionalCheckFailed, IndefiniteError, Index, TableInUse
 
 TABLE = "quickstart-orders"
 
@@ -60,6 +60,10 @@ def orders(client: Client) -> None:
         names={"#n": "number"},
     )
     print("newest order:", next(newest))
+    dearest = client.query(
+        TABLE, "customer = :c", values={":c": "hanako"}, index="by-total", forward=False, consistent=True
+    )
+    print("dearest order:", next(dearest)["total"])
     print("all orders:", sum(1 for _ in client.scan(TABLE, segments=4)))
 
 
@@ -74,7 +78,11 @@ def main() -> None:
     endpoints = sys.argv[1:] or ["127.0.0.1:9000"]
     with Client(endpoints) as client:
         try:
-            client.create_table(TABLE, {"customer": "S", "number": "N"})
+            client.create_table(
+                TABLE,
+                {"customer": "S", "number": "N"},
+                indexes={"by-total": Index({"customer": "S", "total": "N"}, local=True)},
+            )
         except TableInUse:
             sys.exit(f"the table {TABLE} exists already; this example would delete it")
         try:

@@ -26,5 +26,6 @@ def test_the_quickstart_runs_and_leaves_nothing(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, done.stderr
             assert "counted: {'opened': 1}" in done.stdout
+            assert "dearest order: 19.9" in done.stdout
             assert "all orders: 59" in done.stdout
             assert "written in one session: 500" in done.stdout

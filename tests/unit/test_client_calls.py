@@ -195,6 +195,7 @@ async def test_tables() -> None:
             {"customer": "S", "number": "N"},
             indexes={
                 "by-day": Index({"day": "S"}, projection=["total"]),
+                "by-place": Index({"land": "S", "town": "S", "total": "N"}, partition_attributes=2),
                 "by-total": Index({"customer": "S", "total": "N"}, projection="KEYS_ONLY", local=True),
             },
             capacity=(3, 4),
@@ -209,7 +210,17 @@ async def test_tables() -> None:
                 "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["total"]},
                 "ProvisionedThroughput": throughput,
-            }
+            },
+            {
+                "IndexName": "by-place",
+                "KeySchema": [
+                    {"AttributeName": "land", "KeyType": "HASH"},
+                    {"AttributeName": "town", "KeyType": "HASH"},
+                    {"AttributeName": "total", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+                "ProvisionedThroughput": throughput,
+            },
         ]
         assert body["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         assert created.status == "CREATING"
@@ -221,7 +232,9 @@ async def test_tables() -> None:
         assert indexes == {
             "by-total": ({"customer": "S", "total": "N"}, True, ""),
             "by-day": ({"day": "S"}, False, "ACTIVE"),
+            "by-place": ({"land": "S", "town": "S", "total": "N"}, False, "ACTIVE"),
         }
+        assert {index.name: index.partition_attributes for index in described.indexes}["by-place"] == 2
         for name in ("a", "b", "c"):
             await client.create_table(name, {"id": "B"})
         assert store.calls[-1][1]["BillingMode"] == "PAY_PER_REQUEST"
@@ -233,6 +246,10 @@ async def test_tables() -> None:
             await client.create_table("a", {"id": "S"})
         with pytest.raises(TypeError, match="one attribute or two"):
             await client.create_table("d", {})
+        for number in (0, 2):
+            with pytest.raises(TypeError, match="partition key"):
+                index = Index({"day": "S"}, partition_attributes=number)
+                await client.create_table("d", {"id": "S"}, indexes={"by-day": index})
 
 
 # ---- errors -------------------------------------------------------------------------------------------------
