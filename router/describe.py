@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kvorum.model import throughput
@@ -16,6 +17,16 @@ from kvorum.model.index_definitions import (
 from kvorum.model.table import Index, IndexStatus, Table, TableStatus
 
 Description = dict[str, Any]
+
+
+STREAM_LABEL = "LatestStreamLabel"
+"""The member of a table's definition that tells its streams apart: when the latest was switched on."""
+
+
+def stream_label(now_ms: int) -> str:
+    return (
+        datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    )
 
 
 class Count(NamedTuple):
@@ -78,6 +89,9 @@ def describe(
     stream = definition.get("StreamSpecification")
     if stream is not None and stream.get("StreamEnabled"):
         description["StreamSpecification"] = stream
+    if STREAM_LABEL in definition:  # also of a stream that was switched off
+        description["LatestStreamLabel"] = definition[STREAM_LABEL]
+        description["LatestStreamArn"] = f"{arn}/stream/{definition[STREAM_LABEL]}"
     summary = _billing(table)
     if summary is not None:
         description["BillingModeSummary"] = summary

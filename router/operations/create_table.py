@@ -15,6 +15,7 @@ from kvorum.model.table import KeySchema, TableStatus
 from kvorum.model.throughput import check_limits, check_units
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
+from kvorum.router.describe import STREAM_LABEL, stream_label
 from kvorum.router.operations import table_settings, tags
 from kvorum.router.operations.table_arns import table_name
 from kvorum.router.operations.table_settings import INVALID
@@ -61,16 +62,16 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     table_settings.check_encryption(body.get("SSESpecification"))
     tags.check_tags(body.get("Tags", []))
     name = table_name(body["TableName"], cluster.directory, REQUEST.operation)
-    regions = cluster.table_regions
+    regions, now_ms = cluster.table_regions, cluster.now_ms()
     await cluster.propose(
         CreateTable(
             name=name,
             keys=schema,
             table_uuid=cluster.new_uuid(),
-            created_ms=cluster.now_ms(),
+            created_ms=now_ms,
             global_id=cluster.new_uuid() if regions else "",
             regions=regions,
-            definition=_definition(body),
+            definition=_definition(body, now_ms),
             partitions=cluster.initial_partitions,
         )
     )
@@ -81,9 +82,11 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     return described_empty(table, cluster, TableStatus.CREATING)
 
 
-def _definition(body: Body) -> dict[str, Any]:
+def _definition(body: Body, now_ms: int) -> dict[str, Any]:
     definition: dict[str, Any] = {member: body[member] for member in _KEPT if member in body}
     definition["BillingMode"] = body.get("BillingMode", "PROVISIONED")
+    if body.get("StreamSpecification", {}).get("StreamEnabled"):
+        definition[STREAM_LABEL] = stream_label(now_ms)
     for index in body.get("GlobalSecondaryIndexes", ()):
         own = set(key_names(index["KeySchema"]))
         kinds = [each for each in body["AttributeDefinitions"] if each["AttributeName"] in own]

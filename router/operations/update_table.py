@@ -15,7 +15,7 @@ from kvorum.model import errors, throughput
 from kvorum.model.table import Table, TableStatus
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
-from kvorum.router.describe import Description, encryption_key
+from kvorum.router.describe import STREAM_LABEL, Description, encryption_key, stream_label
 from kvorum.router.operations import index_updates, table_settings
 from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import existing_table, live_description, refuse_unserved
@@ -157,7 +157,9 @@ def _settings(table: Table, changes: dict[str, Any], now_ms: int, cluster: Clust
         if changed != definition:
             settings.update({member: changed.get(member) for member in throughput.MEMBERS})
     if "StreamSpecification" in changes:
-        settings["StreamSpecification"] = _stream(table, changes["StreamSpecification"])
+        settings["StreamSpecification"] = stream = _stream(table, changes["StreamSpecification"])
+        if stream is not None:
+            settings[STREAM_LABEL] = stream_label(now_ms)
     if "SSESpecification" in changes:
         settings["SSESpecification"] = _encryption(definition, changes["SSESpecification"], cluster)
     if "TableClass" in changes and changes["TableClass"] != definition.get("TableClass", "STANDARD"):

@@ -116,6 +116,10 @@ def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
     cluster.call("CreateTable", **PAY, **kept, **more, WarmThroughput=warm)
     description = described(cluster)
     assert {name: description[name] for name in kept} == kept
+    assert (
+        description["LatestStreamArn"]
+        == f"{description['TableArn']}/stream/{description['LatestStreamLabel']}"
+    )
     assert description["WarmThroughput"] == {**warm, "Status": "ACTIVE"}
     assert description["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
     assert description["SSEDescription"] == {
@@ -136,7 +140,12 @@ def test_what_is_switched_off_is_not_described(cluster: FakeCluster) -> None:
     off = {"StreamSpecification": {"StreamEnabled": False}, "SSESpecification": {"Enabled": False}}
     cluster.call("CreateTable", **PAY, **off)
     description = described(cluster)
-    assert not description.keys() & {"StreamSpecification", "SSEDescription", "SSESpecification"}
+    assert not description.keys() & {
+        "StreamSpecification",
+        "LatestStreamArn",
+        "SSEDescription",
+        "SSESpecification",
+    }
 
 
 def test_a_description_counts_live(cluster: FakeCluster) -> None:

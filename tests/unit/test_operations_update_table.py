@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -225,12 +226,16 @@ def test_a_stream_is_noted_as_create_table_notes_it(cluster: FakeCluster) -> Non
     assert update(cluster, "OnDemand", StreamSpecification=stream)["TableStatus"] == "UPDATING"
     table = described(cluster, "OnDemand")
     assert table["StreamSpecification"] == stream
-    assert "LatestStreamArn" not in table, "there is none to read"
+    label = table["LatestStreamLabel"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}", label)
+    assert table["LatestStreamArn"] == f"{table['TableArn']}/stream/{label}"
     assert cluster.error("UpdateTable", TableName="OnDemand", StreamSpecification=stream) == (
         "ValidationException: Table already has an enabled stream: TableName: OnDemand"
     )
     update(cluster, "OnDemand", StreamSpecification={"StreamEnabled": False})
-    assert "StreamSpecification" not in described(cluster, "OnDemand")
+    off = described(cluster, "OnDemand")
+    assert "StreamSpecification" not in off
+    assert off["LatestStreamArn"] == table["LatestStreamArn"], "what it holds stays readable for a day"
 
 
 _NOTHING: tuple[dict[str, Any], ...] = (
