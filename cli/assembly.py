@@ -20,7 +20,7 @@ from kvorum.node.store import Store, StoreError, StoreFullError
 from kvorum.replication.link import Link, Reply
 from kvorum.replication.raft.core import Settings
 from kvorum.replication.wire import Codec
-from kvorum.router.placement import Clocks
+from kvorum.router.awaited import Clocks
 from kvorum.router.router import Router, RouterPorts, RouterSettings
 
 _log = logging.getLogger("kvorum.cli")
@@ -47,6 +47,7 @@ def node_settings(topology: Topology, region: RegionEntry, entry: NodeEntry) -> 
         replicas=region.replicas,
         raft=Settings(),
         item_collection_bytes_max=topology.item_collection_bytes,
+        index_lag_entries_max=topology.index_lag_entries,
     )
 
 

@@ -12,11 +12,9 @@ wakes the others.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from kvorum.control.directory import Directory
 from kvorum.control.messages import (
@@ -24,7 +22,6 @@ from kvorum.control.messages import (
     Elsewhere,
     Leading,
     PageAnswer,
-    Propose,
     Proposed,
     ReadRange,
     RecordAnswer,
@@ -36,13 +33,15 @@ from kvorum.control.messages import (
     Watch,
     WriteAnswer,
 )
-from kvorum.control.state import Command, CreateTable, DeleteTable, Partition, Update, UpdateTable
+from kvorum.control.state import Command, Partition, Update
 from kvorum.model import errors
 from kvorum.model.errors import ApiError
 from kvorum.model.requests import Write
-from kvorum.model.table import Index, Table, TableStatus
+from kvorum.model.table import Index, Table
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.router.answers import error_of
+from kvorum.router.awaited import Awaited, Clocks, Timer
+from kvorum.router.control_group import ControlGroup
 from kvorum.router.request import (
     Done,
     MergeRequest,
@@ -55,28 +54,12 @@ from kvorum.router.request import (
     WriteRequest,
 )
 
-T = TypeVar("T")
-
 PROBE_SECONDS = 0.05
 
 ABANDON_SECONDS = 0.5
 """How long a write may still be answered by a leader that another has replaced. One that handed over answers at
 once; one that is paused or cut off would keep its callers to the end of their time."""
 _WAKE_BATCH = 4
-
-
-class Timer(Protocol):
-    def cancel(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """`monotonic` in seconds; `wall_ms` in milliseconds since the epoch; `call_later(seconds, callback)`."""
-
-    monotonic: Callable[[], float]
-    wall_ms: Callable[[], int]
-    uuid: Callable[[], str]
-    call_later: Callable[[float, Callable[[], None]], Timer]
 
 
 class Placement:
@@ -112,8 +95,7 @@ class Placement:
         self._parked: dict[int, Route] = {}  # the routes where somebody waits
         self._waiting = 0
         self._timer: Timer | None = None
-        self._control_leader: str | None = None
-        self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
+        self._control = ControlGroup(directory, links, clocks, self.limits)
         directory.region, directory.account = region, account
         directory.listen(self._directory_changed)
 
@@ -217,9 +199,7 @@ class Placement:
             elif update.kind == "node":
                 for route in self._routes.values():
                     route.readers = ()
-        for changed, condition in self._conditions.items():
-            if condition():
-                _finish(changed)
+        self._control.directory_changed()
 
     def _partition_changed(self, number: int, *, gone: bool) -> None:
         route = self._routes.get(number)
@@ -244,12 +224,12 @@ class Placement:
     # ---- requests awaited ----------------------------------------------------------------------------
 
     async def read(self, table: Table, key: bytes, *, strong: bool) -> RecordAnswer:
-        answer: _Awaited[RecordAnswer] = _Awaited()
+        answer: Awaited[RecordAnswer] = Awaited()
         self.send_read(table, key, strong, answer)
         return await answer.get()
 
     async def write(self, table: Table, write: Write) -> WriteAnswer:
-        answer: _Awaited[WriteAnswer] = _Awaited()
+        answer: Awaited[WriteAnswer] = Awaited()
         self.send_write(table, write, answer)
         return await answer.get()
 
@@ -266,7 +246,7 @@ class Placement:
         index: int = 0,
         fetch: bool = False,
     ) -> PageAnswer:
-        answer: _Awaited[PageAnswer] = _Awaited()
+        answer: Awaited[PageAnswer] = Awaited()
         page = ReadRange(
             partition.id,
             partition.epoch,
@@ -286,134 +266,35 @@ class Placement:
         owner, local = table.id, 0
         if index is not None:
             owner, local = (table.id, index.id) if index.local else (index.id, 0)
-        answers: list[_Awaited[StatisticsAnswer]] = []
+        answers: list[Awaited[StatisticsAnswer]] = []
         for partition in self._directory.partitions_of(owner):
-            answers.append(_Awaited())
+            answers.append(Awaited())
             self._dispatch(StatisticsRequest(self, answers[-1], partition, local))
         parts = [await answer.get() for answer in answers]
         return StatisticsAnswer(sum(part.items for part in parts), sum(part.bytes for part in parts))
 
     async def merge(self, partition: Partition, origin: str, changes: list[ShippedChange]) -> ShipAnswer:
         """Changes of a peer region, to the partition's leader. Repeated freely: merging is idempotent."""
-        answer: _Awaited[ShipAnswer] = _Awaited()
+        answer: Awaited[ShipAnswer] = Awaited()
         self._dispatch(MergeRequest(self, answer, partition, origin, changes))
         return await answer.get()
 
     # ---- the control group ---------------------------------------------------------------------------
 
     async def propose(self, command: Command) -> Proposed:
-        """A proposal that may have been made is made again only where the control group knows it by its
-        identity (a table's birth, an update, a peer region's command); otherwise InternalServerError says so."""
-        repeatable = isinstance(command, CreateTable | UpdateTable) or (
-            isinstance(command, DeleteTable) and command.origin != ""
-        )
-        deadline = self.monotonic() + self.limits.request_seconds
-        tried: set[str] = set()
-        pending = (
-            False  # an attempt whose fate is unknown may still take effect, whatever a later one is told
-        )
-        while True:
-            if self.monotonic() >= deadline:
-                raise errors.internal_server_error() if pending else errors.service_unavailable()
-            link = self._control_link(tried)
-            if link is None:
-                await self._pause()
-                tried.clear()
-                continue
-            tried.add(link.peer)
-            remaining = deadline - self.monotonic()
-            attempt_seconds = min(remaining, self.limits.strong_attempt_seconds) if repeatable else remaining
-            answer = await self._call(link, Propose(command), attempt_seconds)
-            match answer:
-                case Proposed():
-                    self._control_leader = link.peer
-                    await self._reach(answer.version, deadline)
-                    return answer
-                case Refused():
-                    raise errors.internal_server_error() if pending else error_of(answer)
-                case Elsewhere():
-                    self._control_leader = answer.leader
-                case LinkFailure(sent=sent) if repeatable or not sent:
-                    self._control_leader = None
-                    pending = pending or sent
-                case _:
-                    raise errors.internal_server_error()
-
-    async def wait_active(self, table_id: int, timeout_seconds: float) -> bool:
-        def settled() -> bool:
-            table = self._directory.tables_by_id.get(table_id)
-            return table is None or table.status is TableStatus.ACTIVE
-
-        await self._until(settled, timeout_seconds)
-        table = self._directory.tables_by_id.get(table_id)
-        return table is not None and table.status is TableStatus.ACTIVE
-
-    async def wait_told(self, global_id: str, timeout_seconds: float) -> bool:
-        def told() -> bool:
-            return all(
-                operation.command.global_id != global_id
-                for operation in self._directory.peer_operations.values()
-                if isinstance(operation.command, CreateTable | DeleteTable)
-            )
-
-        return await self._until(told, timeout_seconds)
+        return await self._control.propose(command)
 
     async def propose_from_peer(self, command: Command) -> Proposed:
-        """A peer region's command. A table's birth is answered when the table is ready here."""
-        proposed = await self.propose(command)
-        if isinstance(command, CreateTable):
-            table = self._directory.tables_by_global_id.get(command.global_id)
-            if table is not None:
-                await self.wait_active(table.id, self.limits.strong_attempt_seconds)
-        return proposed
+        return await self._control.propose_from_peer(command)
+
+    async def wait_active(self, table_id: int, timeout_seconds: float) -> bool:
+        return await self._control.wait_active(table_id, timeout_seconds)
+
+    async def wait_told(self, global_id: str, timeout_seconds: float) -> bool:
+        return await self._control.wait_told(global_id, timeout_seconds)
 
     async def wait_directory(self) -> None:
-        """Until the first directory has come; ServiceUnavailable after a request's time."""
-        if not await self._until(lambda: self._directory.version >= 0, self.limits.request_seconds):
-            raise errors.service_unavailable()
-
-    async def _reach(self, version: int, deadline: float) -> None:
-        remaining = deadline - self.monotonic()
-        if not await self._until(lambda: self._directory.version >= version, remaining):
-            raise errors.internal_server_error()
-
-    async def _until(self, condition: Callable[[], bool], timeout_seconds: float) -> bool:
-        """Wait for the directory to fulfil `condition`, looked at after every change."""
-        if condition():
-            return True
-        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._conditions[changed] = condition
-        timer = self._clocks.call_later(timeout_seconds, lambda: _finish(changed))
-        try:
-            await changed
-        finally:
-            timer.cancel()
-            self._conditions.pop(changed, None)
-        return condition()
-
-    async def _pause(self) -> None:
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = self._clocks.call_later(PROBE_SECONDS, lambda: _finish(over))
-        try:
-            await over
-        finally:
-            timer.cancel()
-
-    async def _call(self, link: Link, message: Any, timeout_seconds: float) -> Any:
-        answer: _Awaited[Any] = _Awaited()
-        link.call(message, answer, timeout_seconds)
-        return await answer.get()
-
-    def _control_link(self, tried: set[str]) -> Link | None:
-        """The control leader as far as known, else any node not yet asked."""
-        names = sorted(self._links)
-        if self._control_leader is not None:
-            names.insert(0, self._control_leader)
-        for name in names:
-            link = self._links.get(name)
-            if link is not None and link.connected and name not in tried:
-                return link
-        return None
+        await self._control.wait_directory()
 
     # ---- one request's way ---------------------------------------------------------------------------
 
@@ -577,33 +458,3 @@ class Placement:
                 self._resend(request)
         if self._parked and self._timer is None:
             self._timer = self._clocks.call_later(PROBE_SECONDS, self._probe)
-
-
-class _Awaited(Generic[T]):
-    """A `done` to wait for. Costs no future when the answer is there already."""
-
-    __slots__ = ("_answer", "_future")
-
-    def __init__(self) -> None:
-        self._answer: T | ApiError | None = None
-        self._future: asyncio.Future[None] | None = None
-
-    def __call__(self, answer: T | ApiError) -> None:
-        self._answer = answer
-        if self._future is not None:
-            _finish(self._future)
-
-    async def get(self) -> T:
-        if self._answer is None:
-            self._future = asyncio.get_running_loop().create_future()
-            await self._future
-        answer = self._answer
-        assert answer is not None
-        if isinstance(answer, ApiError):
-            raise answer
-        return answer
-
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -9,9 +9,10 @@ from typing import Any
 
 from kvorum.control.directory import Directory
 from kvorum.replication.link import Link, Reply
+from kvorum.router.awaited import Clocks
 from kvorum.router.http import HttpDoor, HttpLimits, Page, PageAnswer
 from kvorum.router.operations.registry import COMPOUND, READS, WRITES
-from kvorum.router.placement import Clocks, Placement
+from kvorum.router.placement import Placement
 from kvorum.router.request import PlacementLimits
 from kvorum.router.service import ItemOperation, Observe, Service
 

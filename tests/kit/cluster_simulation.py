@@ -26,11 +26,12 @@ from kvorum.model import record as records
 from kvorum.model import values
 from kvorum.model.table import Table, TableStatus
 from kvorum.node.disk_guard import DiskGuard
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.node import Node, NodePorts, NodeSettings
 from kvorum.node.store import Family, StoreError, StoreFullError
 from kvorum.replication.link import Handler, Link, Reply
 from kvorum.replication.raft.core import Settings
-from kvorum.router.placement import Clocks
+from kvorum.router.awaited import Clocks
 from kvorum.router.region_door import RegionDoor
 from kvorum.router.router import Router, RouterPorts, RouterSettings
 from tests.kit.links import VirtualLoop
@@ -159,6 +160,7 @@ class NodeLife(Life):
             reserve_bytes=RESERVE_BYTES,
             inline_sync_us_max=0,
             backfill_items=simulation.backfill_items,
+            index_lag_entries_max=simulation.index_lag_entries_max,
         )
         self._ports = NodePorts(
             store=host.disk,
@@ -404,6 +406,7 @@ class ClusterSimulation:
             for number in range(random.choice((0, 1)))
         ]
         self.backfill_items: int = index_random.choice((1, 2, 128))
+        self.index_lag_entries_max = Random(f"{seed}/pressure").choice((40, LAG_ENTRIES_MAX))
         if changes_indexes is None:
             changes_indexes = index_random.random() < 0.4
         self.index_clients = [

@@ -37,7 +37,8 @@ from kvorum.model.errors import ApiError
 from kvorum.model.requests import Put
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.replication.link import LinkFailure, Reply
-from kvorum.router.placement import ABANDON_SECONDS, PROBE_SECONDS, Clocks, Placement
+from kvorum.router.awaited import Clocks
+from kvorum.router.placement import ABANDON_SECONDS, PROBE_SECONDS, Placement
 from kvorum.router.request import PlacementLimits
 
 KEY = bytes(8) + b"k"

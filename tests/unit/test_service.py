@@ -20,8 +20,9 @@ from kvorum.model.errors import ApiError
 from kvorum.model.requests import Put
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.router.answers import error_body, error_of
+from kvorum.router.awaited import Clocks
 from kvorum.router.calls import Body, Cluster, ReadCall, WriteCall
-from kvorum.router.placement import Clocks, Placement
+from kvorum.router.placement import Placement
 from kvorum.router.router import Router, RouterPorts, RouterSettings
 from kvorum.router.service import Service
 
