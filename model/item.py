@@ -86,13 +86,12 @@ def _delete(delete: Delete, previous: Image | None) -> Outcome:
 def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
     given = update.expressions
     _check_condition(given, previous, update.return_old_on_failure)
-    old = previous.attributes if previous is not None else {}
+    # To an update, unlike to its condition, an item that is not there is one of nothing but its key.
+    old = previous.attributes if previous is not None else update.key_attributes
     outcome = _updated(given, old, table)
     new, touched = outcome.item, outcome.touched
-    if previous is None:
-        if not _creates_item(given):
-            return Outcome(None, 0, None, changed=False)
-        new = update.key_attributes | new
+    if previous is None and not _creates_item(given):
+        return Outcome(None, 0, None, changed=False)
     # Canonical values are equal exactly when their dicts are, whatever the order of the attributes.
     if previous is not None and new == old:
         json, size, changed = previous.json, previous.size, False

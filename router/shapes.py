@@ -468,7 +468,7 @@ class Flag:
         return "true" if value else "false"
 
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*(?:[AEIMQUYcgkosw048]=|[AQgw]==)?")
 
 
 @dataclass(frozen=True, slots=True)

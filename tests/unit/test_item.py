@@ -140,6 +140,8 @@ V = {":one": {"N": "1"}, ":s": {"S": "s"}}
         ("SET n = :one", V, {"n": V[":one"]}),
         ("ADD n :one", V, {"n": V[":one"]}),
         ("SET n = if_not_exists(n, :one) + :one", V, {"n": {"N": "2"}}),
+        ("SET n = pk", {}, {"n": KEY["pk"]}),
+        ("SET n = if_not_exists(n, pk)", {}, {"n": KEY["pk"]}),
     ],
 )
 def test_an_update_of_nothing_creates_the_item(text: str | None, values: Any, expected: Item) -> None:

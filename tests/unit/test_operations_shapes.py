@@ -101,6 +101,12 @@ _MAP_OF_REQUESTS = (
             {"Key": {"a": {"B": "abc"}}},
             "Base64 encoded length is expected a multiple of 4 bytes but found: 3",
         ),
+        ("GetItem", {"Key": {"a": {"B": "+/+="}}}, "Invalid last non-pad Base64 character dectected"),
+        (
+            "GetItem",
+            {"Key": {"a": {"BS": ["+/w=", "+/=="]}}},
+            "Invalid last non-pad Base64 character dectected",
+        ),
         ("GetItem", {"Key": {"a": {"M": []}}}, _MAP_OF_VALUES),
         ("GetItem", {"Key": {"a": {"L": {}}}}, "Start of structure or map found where not expected"),
         ("GetItem", {"AttributesToGet": "a"}, "Unexpected field type"),
