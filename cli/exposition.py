@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kvorum.cli.assembly import NodeHost
 from kvorum.control.metrics import Sample, Scope
@@ -29,12 +29,19 @@ def expose_node(scope: Scope, host: NodeHost, store: Store) -> None:
                 slowest[labels] = max(slowest.get(labels, 0), report.lag_ms)
         return [(labels, lag_ms / 1000) for labels, lag_ms in slowest.items()]
 
-    def entered() -> Iterable[Sample]:
-        for index_id, count in host.node.routes.entered.items():
+    def by_index(counts: Mapping[int, int]) -> Iterable[Sample]:
+        for index_id, count in counts.items():
             known = host.node.directory.indexes_by_id.get(index_id)
             if known is not None:
                 table, index = known
                 yield (table.name, index.name), float(count)
+
+    def refused() -> Iterable[Sample]:
+        counts: dict[int, int] = {}
+        for partition in host.node.partitions.values():
+            for index_id, count in partition.pressure.refused.items():
+                counts[index_id] = counts.get(index_id, 0) + count
+        return by_index(counts)
 
     def lost_merges() -> Iterable[Sample]:
         yield (), float(sum(partition.lost_merges for partition in host.node.partitions.values()))
@@ -86,7 +93,13 @@ def expose_node(scope: Scope, host: NodeHost, store: Store) -> None:
     scope.counter(
         "kvorum_index_entries",
         "Entries, removals included, that partitions led here have entered in a global index.",
-        entered,
+        lambda: by_index(host.node.routes.entered),
+        _BY_INDEX,
+    )
+    scope.counter(
+        "kvorum_index_refused_writes",
+        "Writes that partitions led here have refused because this global index was too far behind.",
+        refused,
         _BY_INDEX,
     )
     scope.counter(

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.replication.link import split_address
 
 CONTROL_MEMBERS_MAX = 3
@@ -79,13 +80,15 @@ class RegionEntry(Struct, kw_only=True, forbid_unknown_fields=True):
 class Topology(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`listen`: the address that every process binds, when it differs from the host that others dial (in a
     container: 0.0.0.0). `item_collection_bytes`: how large the items and index entries of one partition key's value
-    may become, in a table with local indexes."""
+    may become, in a table with local indexes. `index_lag_entries`: so many log entries a global index may be behind a
+    partition of its table, before the partition takes no more writes (node/index_pressure)."""
 
     regions: list[RegionEntry]
     initial_partitions: int = 6
     global_tables: bool = True
     listen: str = ""
     item_collection_bytes: int = ITEM_COLLECTION_BYTES_MAX
+    index_lag_entries: int = LAG_ENTRIES_MAX
 
     def region(self, name: str) -> RegionEntry:
         for region in self.regions:
@@ -185,6 +188,8 @@ def _problem(topology: Topology) -> str | None:
         return "initial_partitions must lie between 1 and 1024"
     if topology.item_collection_bytes < 1:
         return "item_collection_bytes must be at least 1"
+    if topology.index_lag_entries < 1:
+        return "index_lag_entries must be at least 1"
     duplicate = _duplicate(list(topology.region_names))
     if duplicate:
         return f"region {duplicate!r} appears twice"

@@ -194,6 +194,13 @@ def throttled(message: str = "Rate of requests exceeds the allowed throughput.")
     return ApiError(_VALIDATE.replace("validate", "availability") + "ThrottlingException", message)
 
 
+def index_behind() -> ApiError:
+    """AWS's words for it end with the promise to scale the index by itself."""
+    return throttled(
+        "Throughput exceeds the current capacity for one or more global secondary indexes. Please try again shortly."
+    )
+
+
 def service_unavailable(message: str = "The service is currently unavailable or busy.") -> ApiError:
     """Definite: the request was not carried out (no leader in time, disk full); try again."""
     return ApiError(_DYNAMODB + "ServiceUnavailable", message, status=503)

@@ -6,6 +6,8 @@ between. So a leader whose directory is old knows that changes must be kept, and
 
 from __future__ import annotations
 
+import sys
+
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import replace
@@ -30,7 +32,9 @@ _decoder = Decoder(IndexCursor)
 
 class IndexCursors:
     """By the index's id. Commands may come late and twice: what they say of an index's progress stays true. `turns`
-    counts what a reader of the log must hear of: a cursor opened, completed or closed."""
+    counts what a reader of the log must hear of: a cursor opened, completed or closed. `slowest`: raft index up to
+    which every index has entered every change, of those in which every item has been entered; beyond all when there
+    is none. `slowest_id`: an index that has entered no more than that."""
 
     def __init__(self, partition: int, store: Store) -> None:
         self._prefix = b"index/" + partition.to_bytes(8, "big") + b"/"
@@ -38,6 +42,7 @@ class IndexCursors:
         self.by_id: dict[int, IndexCursor] = {}
         for key, value in store.scan(Family.META, self._prefix, self._prefix + b"\xff" * 5):
             self.by_id[int.from_bytes(key[len(self._prefix) :], "big")] = _decoder.decode(value)
+        self.slowest, self.slowest_id = self._find_slowest()
 
     def open(self, command: OpenIndex, index: int, batch: Batch) -> None:
         """`index`: the command's own. What was written before it, the items themselves will tell."""
@@ -60,6 +65,7 @@ class IndexCursors:
     def close(self, command: CloseIndex, batch: Batch) -> None:
         if self.by_id.pop(command.index_id, None) is not None:
             batch.delete(Family.META, self._key(command.index_id))
+            self.slowest, self.slowest_id = self._find_slowest()
             self.turns += 1
 
     def erase(self, batch: Batch) -> None:
@@ -68,7 +74,14 @@ class IndexCursors:
 
     def _put(self, index_id: int, cursor: IndexCursor, batch: Batch) -> None:
         self.by_id[index_id] = cursor
+        self.slowest, self.slowest_id = self._find_slowest()
         batch.put(Family.META, self._key(index_id), _encoder.encode(cursor))
+
+    def _find_slowest(self) -> tuple[int, int]:
+        complete = (
+            (cursor.index, number) for number, cursor in self.by_id.items() if cursor.position is None
+        )
+        return min(complete, default=(sys.maxsize, 0))
 
     def _key(self, index_id: int) -> bytes:
         return self._prefix + index_id.to_bytes(4, "big")

@@ -42,6 +42,7 @@ from kvorum.node.answers import refused
 from kvorum.node.control_group import ControlMachine, ControlService
 from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
 from kvorum.node.followers import BACKFILL_ITEMS, Followers
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.machine import Machine
 from kvorum.node.partition import Partition, PartitionMachine
@@ -72,7 +73,7 @@ class NodeSettings:
     `tombstone_days`: how long a deletion is remembered; `index_tombstone_days`: of a global index's entry, which need
     only outlive the messages that are under way. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
     and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes. `backfill_items`: so
-    many of a table's items are entered in a new index at a time."""
+    many of a table's items are entered in a new index at a time. `index_lag_entries_max`: see index_pressure."""
 
     name: str
     zone: str
@@ -87,6 +88,7 @@ class NodeSettings:
     backfill_items: int = BACKFILL_ITEMS
     inline_sync_us_max: int | None = None
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
+    index_lag_entries_max: int = LAG_ENTRIES_MAX
 
 
 @dataclass(slots=True)
@@ -424,6 +426,7 @@ class Node:
             self._ports.now_ms,
             self.settings.item_collection_bytes_max,
             index,
+            self.settings.index_lag_entries_max,
         )
         self.partitions[descriptor.id] = partition
         machine.on_leadership = lambda: self._leadership_changed(partition)
@@ -474,6 +477,26 @@ class Node:
         if table is not None:
             partition.feed.tend(table, self.directory.version)
 
+    def _tell_pressure(self, partition: Partition) -> None:
+        news = partition.pressure.news() if partition.replica.serving else None
+        if news is None:
+            return
+        known = self.directory.indexes_by_id.get(news.index_id)
+        extra = {
+            "partition": partition.descriptor.id,
+            "table": partition.table.name,
+            "index": known[1].name if known is not None else "",
+            "log_entries_behind": news.lag,
+        }
+        if news.refuses:
+            _log.warning(
+                "writes are refused, for a global index is too far behind: find out why its partitions take no entries"
+                " (kvorum status), or delete the index",
+                extra=extra,
+            )
+        else:
+            _log.info("writes are taken again: the global index has caught up", extra=extra)
+
     def _indexed(self, group: int) -> tuple[int, ...]:
         partition = self.partitions.get(group)
         return partition.feed.indexed if partition is not None and partition.replica.serving else ()
@@ -512,6 +535,7 @@ class Node:
             return  # reads go on, and nothing else
         for partition in self.partitions.values():
             self._tend(partition)
+            self._tell_pressure(partition)
         self.senders.kick()
         if not self._announcer.registered and (self._kicks % 5 == 0 or self._leads_control()):
             self._announcer.register()

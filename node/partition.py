@@ -31,7 +31,7 @@ from kvorum.control.state import Partition as Descriptor
 from kvorum.model import change as change_log
 from kvorum.model import item as item_model
 from kvorum.model import record as records
-from kvorum.model.errors import ApiError, item_collection_size_limit_exceeded
+from kvorum.model.errors import ApiError, index_behind, item_collection_size_limit_exceeded
 from kvorum.model.index_keys import item_key_of
 from kvorum.model.keys import collection_of
 from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
@@ -54,6 +54,7 @@ from kvorum.node.commands import (
 from kvorum.node.evaluation import NO_EFFECT, index_effect
 from kvorum.node.index_cursors import IndexCursors
 from kvorum.node.index_feed import IndexFeed
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX, IndexPressure
 from kvorum.node.item_collections import ItemCollections, erase_sizes, store_size
 from kvorum.node.replica import Replica
 from kvorum.node.store import Batch, Family, Store
@@ -106,7 +107,7 @@ class PartitionMachine:
             self.cursors[key[len(self._cursor_prefix) :].decode()] = int.from_bytes(value, "big")
         self.index_cursors = IndexCursors(partition, store)
         self._trimmed = 0
-        self._logged = self._newest_change()
+        self.logged = self._newest_change()
         self._forgotten_key = b"forgotten/" + partition.to_bytes(8, "big")
         self._forgotten = int.from_bytes(store.get(Family.META, self._forgotten_key) or b"", "big")
         clock.witness(self._forgotten)
@@ -182,7 +183,7 @@ class PartitionMachine:
                 entry = change_log.Change(mutation.key, record, mutation.previous, mutation.service)
                 position = change_log.position(self.partition, index, offset)
                 batch.put(Family.CHANGES, position, change_log.encode(entry))
-                self._logged = index
+                self.logged = index
         self.items += mutation.items_delta
         self.bytes += mutation.bytes_delta
         if mutation.local is not None:
@@ -218,11 +219,11 @@ class PartitionMachine:
     def trim(self, regions: list[str], batch: Batch) -> None:
         """Drop the changes that every reader has passed; all, when nobody reads them. Local to this replica: the
         cursors are replicated."""
-        if self._logged <= self._trimmed:
+        if self.logged <= self._trimmed:
             return
         readers = [self.cursors.get(region, 0) for region in regions]
         readers += [cursor.index for cursor in self.index_cursors.by_id.values()]
-        index = min(readers, default=self._logged)
+        index = min(readers, default=self.logged)
         if index > self._trimmed:
             lower = change_log.position(self.partition, self._trimmed, 0)
             batch.delete_range(Family.CHANGES, lower, change_log.position(self.partition, index + 1, 0))
@@ -251,6 +252,7 @@ class Partition:
         now_ms: Callable[[], int],
         item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
         index: Index | None = None,
+        index_lag_entries_max: int = LAG_ENTRIES_MAX,
     ) -> None:
         self.descriptor = descriptor
         self.table = table
@@ -270,6 +272,7 @@ class Partition:
         self._behind: list[tuple[int, int, Callable[[], None], Reply]] = []
         """(index awaited, deadline ms, read, its reply)"""
         self.feed = IndexFeed(machine.index_cursors, self)
+        self.pressure = IndexPressure(machine, index_lag_entries_max)
         self.lost_merges = 0
         self._marked = self._settled = 0
         self._purged_stamp = 0
@@ -343,6 +346,9 @@ class Partition:
         replica = self.replica
         if not replica.serving:
             reply(Elsewhere(message.partition, replica.leader))
+            return
+        if self.pressure.refuses():
+            reply(refused(index_behind()))
             return
         write = message.write
         key = write.key

@@ -170,6 +170,7 @@ REGIONS = '[[regions]]\nname = "x"\n'
         (REGIONS + ROUTER + NODE + 'wire = "h:1"\nmetrics = "h:1"\n', "used twice"),
         ("initial_partitions = 0\n" + REGIONS + ROUTER + NODE, "initial_partitions"),
         ("item_collection_bytes = 0\n" + REGIONS + ROUTER + NODE, "item_collection_bytes"),
+        ("index_lag_entries = 0\n" + REGIONS + ROUTER + NODE, "index_lag_entries"),
         ("\x00", "topology.toml"),
     ],
 )

@@ -33,6 +33,7 @@ from kvorum.model.table import (
 from kvorum.node.answers import disk_is_full
 from kvorum.node.commands import Mutate, decode
 from kvorum.node.followers import Followers
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.memory_store import MemoryStore
 from kvorum.node.partition import Partition, PartitionMachine
@@ -192,6 +193,7 @@ class Group:
             self.clock,
             self._world.now_ms,
             index=self._index,
+            index_lag_entries_max=self._world.lag_entries_max,
         )
         machine.on_shown = self._shown
         log = self.store.scan(Family.CHANGES, b"", b"\xff" * 20)
@@ -211,13 +213,24 @@ class Group:
 
 class World:
     """`is_global`: a peer region writes to the table as well. The base's leader may have an older directory than the
-    newest (`directories`); everybody else has the newest."""
+    newest (`directories`); everybody else has the newest. `answers`: to the writes, in the order they came."""
 
-    def __init__(self, seed: int, *, lone: bool = False, is_global: bool = False, born: int = 1) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        lone: bool = False,
+        is_global: bool = False,
+        born: int = 1,
+        lag_entries_max: int = LAG_ENTRIES_MAX,
+    ) -> None:
+        self.lag_entries_max = lag_entries_max
+        self.answers: list[Any] = []
         self.random = Random(seed)
         self.loop = VirtualLoop()
         self.lone = lone
         self.trouble = 0.3
+        self.is_cut_off = False  # whether no message reaches an index's partitions
         self.skew_ms = 0
         self.merged_ms = 0
         self.durable: set[bytes] = set()  # writes that no crash takes back, by (stamp, region)
@@ -369,7 +382,7 @@ class World:
         return machine.shown < machine.applied or any(cursor.index < newest for cursor in cursors)
 
     def _write(self, write: Put | Delete) -> None:
-        self.base.partition.write_item(WriteItem(BASE, 1, write), lambda _: None)
+        self.base.partition.write_item(WriteItem(BASE, 1, write), self.answers.append)
 
     def _publish(self, table: Table, *descriptors: Descriptor) -> None:
         updates = [Update("table", table.name, table)]
@@ -432,6 +445,9 @@ class _FarNode:
         world, random = self._world, self._world.random
         shipped = {records.order_of(change.record) for change in message.changes}
         assert shipped <= world.durable, "an index is told of what may yet be lost"
+        if world.is_cut_off:
+            world.loop.call_soon(done, LinkFailure(sent=False, reason="not connected"))
+            return
         draw = random.random()
         once = _once(done)
         world.loop.call_later(timeout_seconds, once, LinkFailure(sent=True, reason="no answer in time"))

@@ -65,6 +65,17 @@ def test_an_index_is_active_once_it_has_every_item() -> None:
     watched_activation()
 
 
+def test_writes_that_an_index_cannot_follow_are_refused_and_taken_again() -> None:
+    """The run itself demands that in the end all writes are taken, and that the indexes have everything."""
+    simulation = ClusterSimulation(8, regions=1, faults=("isolate_a_node", "crash_a_node"), fault_seconds=4.0)
+    simulation.index_lag_entries_max = 20
+    simulation.run()
+    writes = [operation for operation in simulation.history.operations if operation.writes]
+    refused = [number for number, each in enumerate(writes) if each.error == "ThrottlingException"]
+    assert refused
+    assert any(each.outcome is Outcome.OK for each in writes[refused[-1] :])
+
+
 def leading_table(simulation: ClusterSimulation) -> Table:
     leading = simulation.regions["eu"].leading_control
     assert leading is not None

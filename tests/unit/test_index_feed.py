@@ -15,6 +15,7 @@ from kvorum.model.change import Change
 from kvorum.model.table import ProjectionKind
 from kvorum.node.commands import AdvanceIndex, CloseIndex, OpenIndex
 from kvorum.node.index_cursors import IndexCursor, IndexCursors
+from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.memory_store import MemoryStore
 from kvorum.node.store import Family
 from kvorum.replication.clock import stamp_at
@@ -57,17 +58,22 @@ actions = st.one_of(
 @pytest.mark.parametrize("lone", [False, True], ids=("majority", "lone"))
 @pytest.mark.parametrize("is_global", [False, True], ids=("local", "global"))
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 1 << 32), script=st.lists(actions, min_size=20, max_size=60))
+@given(
+    seed=st.integers(0, 1 << 32),
+    lag_entries_max=st.sampled_from((4, LAG_ENTRIES_MAX)),
+    script=st.lists(actions, min_size=20, max_size=60),
+)
 def test_an_index_is_the_view_of_its_table(
-    lone: bool, is_global: bool, seed: int, script: list[tuple[str, tuple[Any, ...]]]
+    lone: bool, is_global: bool, seed: int, lag_entries_max: int, script: list[tuple[str, tuple[Any, ...]]]
 ) -> None:
-    world = World(seed, lone=lone, is_global=is_global)
+    world = World(seed, lone=lone, is_global=is_global, lag_entries_max=lag_entries_max)
     for name, arguments in script:
         getattr(world, name)(*arguments)
     world.heal()
     assert world.loop.run_until(world.is_complete, 60), "the index never had everything"
     world.loop.run_for(3)
     assert world.differences() == []
+    assert not world.base.partition.pressure.refuses()
 
 
 # ---- one thing at a time -------------------------------------------------------------------------------
