@@ -24,7 +24,6 @@ _REASONS = {
     400: b"400 Bad Request",
     404: b"404 Not Found",
     413: b"413 Request Entity Too Large",
-    431: b"431 Request Header Fields Too Large",
     500: b"500 Internal Server Error",
     503: b"503 Service Unavailable",
 }

@@ -70,14 +70,14 @@ Page = Callable[[], PageAnswer]
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """`idle_seconds`: how long a connection may rest between requests; `request_seconds`: how much longer
-    when a request has begun to arrive. `head_bytes_max` leaves out the read in which the head began, which is
-    bounded by the transport. `arriving_bytes_max`: of all bodies that are arriving in several reads, over the
+    when a request has begun to arrive. `head_bytes_max`: of the first line, and of all headers, as AWS has it (found
+    by ScyllaDB's tests of Alternator). `arriving_bytes_max`: of all bodies that are arriving in several reads, over the
     whole door. `linger_seconds`: how long we go on discarding what a client sends
     after its request was refused, so that it can read why. Times are kept to `tick_seconds`."""
 
     connections_max: int = 10_000
     pipelined_max: int = 64
-    head_bytes_max: int = 65_536
+    head_bytes_max: int = 16_384
     body_bytes_max: int = REQUEST_BYTES_MAX
     arriving_bytes_max: int = 1 << 29
     idle_seconds: float = 60.0
@@ -289,6 +289,7 @@ class _Connection(asyncio.Protocol):
         self.writer = door.writer
         self._pipelined_max = door.limits.pipelined_max
         self._body_bytes_max = door.limits.body_bytes_max
+        self._head_bytes_max = door.limits.head_bytes_max
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = _NO_TRANSPORT
         # The request that is arriving.
@@ -296,6 +297,7 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head_done = False
         self._head_bytes = -1  # the read in which a head begins is not counted
+        self._read_bytes = 0
         self._operation: str | None = None
         self._head: _Head | None = None
         self._body = b""
@@ -333,6 +335,7 @@ class _Connection(asyncio.Protocol):
         del self._parser  # it holds our callbacks: a cycle that only the collector would end
 
     def data_received(self, data: bytes) -> None:
+        self._read_bytes = len(data)
         while data and not self._deaf:
             try:
                 self._parser.feed_data(data)
@@ -371,12 +374,15 @@ class _Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        self._headers.setdefault(name.lower(), value)  # AWS goes by the first Accept-Encoding
 
     def on_headers_complete(self) -> None:
         headers = self._headers
         self._head_done = True
         parser = self._parser
+        if (self._read_bytes > self._head_bytes_max or self._head_bytes >= 0) and self._head_is_long():
+            self._refuse(400, b"")
+            return
         if (
             headers.get(b"content-type") == JSON
             and b"authorization" in headers
@@ -515,9 +521,15 @@ class _Connection(asyncio.Protocol):
         return plain
 
     def _count_head(self, size: int) -> None:
+        """Of a head whose end has not come yet: refuse one without end."""
         self._head_bytes = self._head_bytes + size if self._head_bytes >= 0 else 0
-        if self._head_bytes > self._door.limits.head_bytes_max:
-            self._refuse(431, b"")
+        if self._head_bytes > 2 * self._head_bytes_max:
+            self._refuse(400, b"")
+
+    def _head_is_long(self) -> bool:
+        separators = len(": \r\n")
+        headers = sum(len(name) + len(value) + separators for name, value in self._headers.items())
+        return max(len(self._url), headers) > self._head_bytes_max
 
     def _decline_upgrade(self, following: bytes) -> bytes:
         """Some clients offer HTTP/2 with every request. The parser then stops at the end of the head: what is

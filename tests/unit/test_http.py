@@ -370,7 +370,9 @@ def test_an_unusual_request_gets_the_usual_answer(unusual: dict[str, Any]) -> No
         ("*;q=0.5,identity", "gzip"),
         ("br;q=0.8,identity;q=0.5,*;q=0", None),
         ("gzip ;q=0", None),
-        ("gzip;nq=1;q=0 ", None),
+        ("gzip;nq=0;q=1", None),
+        ("gzip;q= 0;q=1", None),
+        ("gzip;q =0;q=1", "gzip"),
         ("x-gzip", None),
         ("gzip br", None),
         ("identity", None),
@@ -392,6 +394,24 @@ def test_a_small_answer_is_not_compressed() -> None:
     assert (reply.body, "content-encoding" in reply.headers) == (body, False)
 
 
+def test_the_first_accept_encoding_counts() -> None:
+    body = b'{"a":"' + b"x" * 4088 + b'"}'
+    for first, second, coding in (("gzip", "identity", "gzip"), ("identity", "gzip", None)):
+        wire = request(body=body, Accept_Encoding=first, More=second).replace(b"More:", b"Accept-Encoding:")
+        (reply,) = answer_to(wire)
+        assert reply.headers.get("content-encoding") == coding
+
+
+def test_a_request_may_come_as_deflate() -> None:
+    service = ScriptedService()
+    body = zlib.compress(b'{"a":1}')
+    for wire_body in (body, body + zlib.compress(b"{}")):
+        (reply,) = answer_to(
+            request("PutItem", wire_body, Content_Encoding="deflate"), door=make_door(service)
+        )
+        assert (reply.status, reply.body) == (200, b'{"a":1}')
+
+
 @pytest.mark.parametrize("cut", [0, 1, 3, 7])
 def test_a_request_may_come_as_gzip(cut: int) -> None:
     service = ScriptedService()
@@ -408,10 +428,14 @@ def test_a_request_may_come_as_gzip(cut: int) -> None:
         ("gzip", b'{"a":1}'),
         ("gzip", gzip.compress(b'{"a":1}')[:-1]),
         ("gzip", b""),
+        ("gzip", zlib.compress(b'{"a":1}')),
+        ("deflate", b'{"a":1}'),
+        ("deflate", b""),
+        ("deflate", gzip.compress(b'{"a":1}')),
         ("br", b'{"a":1}'),
     ],
 )
-def test_what_is_not_gzip_is_our_fault(coding: str, body: bytes) -> None:
+def test_what_is_not_of_its_coding_is_our_fault(coding: str, body: bytes) -> None:
     service = ScriptedService()
     wire = request("PutItem", body, Content_Encoding=coding) + request("PutItem", b"{}")
     refused, next_one = answer_to(wire, door=make_door(service))
@@ -601,7 +625,25 @@ def test_an_endless_head_is_refused() -> None:
     protocol.data_received(b"POST / HTTP/1.1\r\n")
     for _ in range(200):
         protocol.data_received(b"X-More: of this\r\n")
-    assert [reply.status for reply in transport.replies] == [431]
+    assert [reply.status for reply in transport.replies] == [400]
+
+
+@pytest.mark.parametrize("cut", [None, 0, 100, 1_500])
+@pytest.mark.parametrize(
+    ("unusual", "status"),
+    [
+        ({"X_Here": "x" * 700}, 200),
+        ({"url": "/" + "x" * 999, "X_Here": "x" * 700}, 200),
+        ({"url": "/" + "x" * 1_000}, 400),
+        ({"X_Here": "x" * 500, "X_There": "x" * 500}, 400),
+    ],
+)
+def test_a_head_is_bounded(cut: int | None, unusual: dict[str, str], status: int) -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
+    wire = request("PutItem", b'{"a":"' + b"x" * 2_000 + b'"}', **unusual)
+    for part in (wire,) if cut is None else (wire[:cut], wire[cut:]):
+        protocol.data_received(part)
+    assert [reply.status for reply in transport.replies] == [status]
 
 
 def test_many_requests_in_one_read_are_no_long_head() -> None:
