@@ -54,6 +54,8 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         for batch, table in zip(batches, tables, strict=True)
         for key in batch.keys
     ]
+    if len(batches) > 1 and len({(table.id, key) for table, key, _ in wanted}) != len(wanted):
+        raise _duplicates()  # a table may be there by its name and by its ARN
     for batch, table in zip(batches, tables, strict=True):
         check_scalars(table, batch.entered)
     results = await attempt_all(cluster.read(table, key, strong=strong) for table, key, strong in wanted)
@@ -74,8 +76,12 @@ def _read_batch(name: str, asked: dict[str, Any]) -> _Batch:
     entered = [] if text is None else expressions.entered_by_projection(text, names)
     found = [values.read_item(key)[0] for key in asked["Keys"]]
     if len({orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in found}) != len(found):
-        raise errors.validation("Provided list of item keys contains duplicates")
+        raise _duplicates()
     return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept, entered)
+
+
+def _duplicates() -> errors.ApiError:
+    return errors.validation("Provided list of item keys contains duplicates")
 
 
 def _render(
@@ -84,13 +90,13 @@ def _render(
     """Items in the order of their keys. Behind the item that would pass 16 MB everything is unprocessed."""
     responses: list[bytes] = []
     unprocessed: dict[str, dict[str, Any]] = {}
-    consumed: list[bytes] = []
+    consumptions: dict[str, Consumption] = {}
     answers = iter(results)
     room = BATCH_GET_BYTES_MAX
     for batch, table in zip(batches, tables, strict=True):
         items: list[bytes] = []
         left: list[Item] = []
-        units = 0.0
+        consumption = consumptions.setdefault(table.name, Consumption())
         for key, answer in zip(batch.keys, answers, strict=False):
             if room < 0 or isinstance(answer, errors.ApiError):
                 left.append(key)
@@ -100,19 +106,20 @@ def _render(
             if room < 0:
                 left.append(key)
                 continue
-            units += capacity.read_units(size, strong=batch.strong)
+            consumption.table += capacity.read_units(size, strong=batch.strong)
             if answer.record is not None:
                 items.append(_item(answer.record, batch.projection))
         responses.append(b'"%b":[%b]' % (batch.name.encode(), b",".join(items)))
         if left:
             unprocessed[batch.name] = {**batch.asked, "Keys": left}
-        if report is not Report.NONE and units:
-            consumed.append(capacity.consumed(table.name, Consumption(units), report))
     parts = [
         b'"Responses":{' + b",".join(responses) + b"}",
         b'"UnprocessedKeys":' + orjson.dumps(unprocessed),
     ]
     if report is not Report.NONE:
+        consumed = [
+            capacity.consumed(name, each, report) for name, each in consumptions.items() if each.table
+        ]
         parts.append(b'"ConsumedCapacity":[' + b",".join(consumed) + b"]")
     return b"{" + b",".join(parts) + b"}"
 

@@ -101,6 +101,7 @@ def test_an_error_that_repeating_would_not_cure_is_told(cluster: FakeCluster) ->
     )
 
 
+_ARN = "arn:aws:dynamodb:eu-test-1:123456789012:table/One"
 _DUPLICATES = "ValidationException: Provided list of item keys contains duplicates"
 _NOT_FOUND = "ResourceNotFoundException: Requested resource not found"
 _NO_MATCH = "ValidationException: The provided key element does not match the schema"
@@ -115,10 +116,7 @@ _ONE_OF = (
     [
         ({"One": [put("a"), put("a")]}, _DUPLICATES),
         ({"One": [put("a"), delete("a")]}, _DUPLICATES),
-        (
-            {"One": [put("a")], "arn:aws:dynamodb:eu-test-1:123456789012:table/One": [delete("a")]},
-            _DUPLICATES,
-        ),
+        ({"One": [put("a")], _ARN: [delete("a")]}, _DUPLICATES),
         ({"One": [{}]}, _ONE_OF),
         ({"One": [{**put("a"), **delete("b")}]}, _ONE_OF),
         ({"One": [put("a")], "Absent": [put("a")]}, _NOT_FOUND),
@@ -201,6 +199,19 @@ def test_items_of_several_tables_in_the_order_of_their_keys(cluster: FakeCluster
     assert cluster.strong_reads == 1
 
 
+def test_a_table_by_its_name_and_by_its_arn_is_one(cluster: FakeCluster) -> None:
+    writes = {"One": [put("a")], _ARN: [put("b"), delete("c")]}
+    answer = cluster.call("BatchWriteItem", RequestItems=writes, ReturnConsumedCapacity="TOTAL")
+    assert answer["ConsumedCapacity"] == [{"TableName": "One", "CapacityUnits": 3.0}]
+    reads = {"One": {"Keys": [item("a")]}, _ARN: {"Keys": [item("b"), item("c")], "ConsistentRead": True}}
+    answer = cluster.call("BatchGetItem", RequestItems=reads, ReturnConsumedCapacity="TOTAL")
+    assert answer == {
+        "Responses": {"One": [item("a")], _ARN: [item("b")]},
+        "UnprocessedKeys": {},
+        "ConsumedCapacity": [{"TableName": "One", "CapacityUnits": 2.5}],
+    }
+
+
 def test_what_cannot_be_read_now_goes_back_with_its_options(cluster: FakeCluster) -> None:
     names = [chr(code) for code in range(ord("a"), ord("z"))]
     cluster.call("BatchWriteItem", RequestItems={"One": [put(name) for name in names]})
@@ -244,6 +255,7 @@ _REQUIRED = (
         (None, _REQUIRED),
         ({}, _EMPTY),
         ({"One": {"Keys": [item("a"), item("a")]}}, _DUPLICATES),
+        ({"One": {"Keys": [item("a")]}, _ARN: {"Keys": [item("b"), item("a")]}}, _DUPLICATES),
         (
             {"Two": {"Keys": [item("a", sk={"N": "1"}), {"sk": {"N": "1.0"}, "pk": {"S": "a"}}]}},
             _DUPLICATES,
