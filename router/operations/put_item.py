@@ -26,7 +26,8 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
         present = EXPRESSIONS.present(body)
         item, size = values.read_item(body["Item"])
         returns = writing.all_old_or_none(body)
-        expressions = EXPRESSIONS.read(body) if present else None
+        # AWS looks at the size first.
+        expressions = EXPRESSIONS.read(body) if present and size <= ITEM_BYTES_MAX else None
     except errors.ApiError as error:
         raise REQUEST.worded(error, body) from None
     if size > ITEM_BYTES_MAX:

@@ -262,6 +262,11 @@ _NO_SCALAR = (
             {"Item": {**KEY, "big": {"S": "x" * 409_600}}},
             "ValidationException: Item size has exceeded the maximum allowed size",
         ),
+        (
+            "PutItem",
+            {"Item": {**KEY, "big": {"S": "x" * 409_600}}, "Expected": {"a": {}}},
+            "ValidationException: Item size has exceeded the maximum allowed size",
+        ),
         (  # what is written, though it would never be stored, and before the condition is looked at
             "UpdateItem",
             {
