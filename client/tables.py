@@ -41,14 +41,15 @@ class IndexDescription:
 
 @dataclass(frozen=True, slots=True)
 class TableDescription:
-    """`key` and each index's key map attribute names to "S", "N" or "B", partition key first."""
+    """`key` and each index's key map attribute names to "S", "N" or "B", partition key first. Of a table that is being
+    deleted `created` is None, and `key` and `indexes` are empty."""
 
     name: str
     status: str
     key: dict[str, str]
     item_count: int
     size_bytes: int
-    created: datetime
+    created: datetime | None
     arn: str
     id: str
     indexes: tuple[IndexDescription, ...]
@@ -106,13 +107,14 @@ def read_description(description: pb.TableDescription) -> TableDescription:
     }
     indexes = [_read_index(index, types, local=True) for index in description.local_secondary_indexes]
     indexes += [_read_index(index, types, local=False) for index in description.global_secondary_indexes]
+    created = description.creation_date_time
     return TableDescription(
         name=description.table_name,
         status=_status(pb.TableStatus.Name(description.table_status), "TABLE_STATUS_"),
         key={element.attribute_name: types[element.attribute_name] for element in description.key_schema},
         item_count=description.item_count,
         size_bytes=description.table_size_bytes,
-        created=datetime.fromtimestamp(description.creation_date_time, UTC),
+        created=datetime.fromtimestamp(created, UTC) if created else None,
         arn=description.table_arn,
         id=description.table_id,
         indexes=tuple(indexes),
