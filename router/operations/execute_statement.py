@@ -153,14 +153,16 @@ async def _read_part(
         reverse=reverse,
         strong=way.strong,
         items_max=way.items_max - len(whole.records) if way.items_max else 0,
+        bytes_max=PAGE_BYTES_MAX - whole.counted_bytes(),
         local_index=way.path.local_index,
         fetch=way.fetch,
     )
     whole.records += part.records
     whole.fetched += part.fetched
+    whole.fetched_sizes += part.fetched_sizes
     whole.size += part.size
     found.consumption.add(part.consumption(way.path, strong=way.strong))
-    if part.records and (part.stopped or whole.size > PAGE_BYTES_MAX):
+    if part.stopped:
         entry = values.loads(record.json_of(part.records[-1]))
         found.last = (Cursor(number, way.path.key_of(entry)), way.path.last_key(entry))
 

@@ -55,6 +55,11 @@ class Page(Struct):
     fetched_sizes: list[int] = []
     stopped: bool = False
 
+    def counted_bytes(self) -> int:
+        """What counts towards a page's limit. Where items are fetched, each of them counts as AWS charges for it,
+        rounded up to the next 4 KB (developer guide, "Local secondary indexes", read capacity units)."""
+        return self.size + sum(map(_charged_bytes, self.fetched_sizes))
+
     def consumption(self, path: AccessPath, *, strong: bool) -> Consumption:
         if path.index is None:
             return capacity.of_read(self.size, strong=strong)
@@ -68,11 +73,12 @@ async def read_page(
     reverse: bool,
     strong: bool,
     items_max: int,
+    bytes_max: int = PAGE_BYTES_MAX,
     local_index: int = 0,
     fetch: bool = False,
 ) -> Page:
     """`ranges` in the order of reading, of entries of `local_index` where it is not 0; `items_max` 0 for no limit.
-    `fetch`: with the items that the entries stand for."""
+    `bytes_max`: the item that goes past it is the last one. `fetch`: with the items that the entries stand for."""
     page = Page()
     for piece in ranges:
         lower, upper = piece.lower, piece.upper
@@ -84,7 +90,7 @@ async def read_page(
                 upper,
                 reverse=reverse,
                 items_max=min(left or FETCHED_AT_ONCE, FETCHED_AT_ONCE) if fetch else left,
-                bytes_max=PAGE_BYTES_MAX - page.size,
+                bytes_max=bytes_max - page.size,
                 strong=strong,
                 index=local_index,
                 fetch=fetch,
@@ -92,9 +98,9 @@ async def read_page(
             if answer.fetched is None:
                 page.records += answer.records
                 page.size += sum(map(record.size_of, answer.records))
-                page.stopped = page.size > PAGE_BYTES_MAX
+                page.stopped = page.size > bytes_max
             else:
-                _add_fetched(page, answer.records, answer.fetched)
+                _add_fetched(page, answer.records, answer.fetched, bytes_max)
             page.stopped = page.stopped or 0 < items_max <= len(page.records)
             if answer.next_key is None:
                 break
@@ -107,24 +113,23 @@ async def read_page(
     return page
 
 
-def _add_fetched(page: Page, records: list[bytes], fetched: list[bytes]) -> None:
-    """Up to the item that makes the page full: where items are fetched, each of them counts as AWS charges for it,
-    rounded up to the next 4 KB (developer guide, "Local secondary indexes", read capacity units)."""
-    full = PAGE_BYTES_MAX - page.size - capacity.READ_UNIT_BYTES * sum(map(_read_blocks, page.fetched_sizes))
+def _add_fetched(page: Page, records: list[bytes], fetched: list[bytes], bytes_max: int) -> None:
+    """Up to the item that makes the page full."""
+    left = bytes_max - page.counted_bytes()
     for entry, item in zip(records, fetched, strict=True):
         size, item_size = record.size_of(entry), record.size_of(item)
         page.records.append(entry)
         page.fetched.append(item)
         page.size += size
         page.fetched_sizes.append(item_size)
-        full -= size + capacity.READ_UNIT_BYTES * _read_blocks(item_size)
-        if full < 0:
+        left -= size + _charged_bytes(item_size)
+        if left < 0:
             page.stopped = True
             return
 
 
-def _read_blocks(size: int) -> int:
-    return int(capacity.read_units(size, strong=True))
+def _charged_bytes(size: int) -> int:
+    return capacity.READ_UNIT_BYTES * int(capacity.read_units(size, strong=True))
 
 
 _SELECTING = frozenset({"FilterExpression", "ProjectionExpression", "AttributesToGet"})

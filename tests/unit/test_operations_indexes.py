@@ -907,6 +907,13 @@ def test_fetched_items_fill_a_page_as_they_are_charged() -> None:
     counts = [answer["Count"] for answer in pages(cluster, "Query", **body, Select="ALL_ATTRIBUTES")]
     assert counts == [256, 44]
     assert [answer["Count"] for answer in pages(cluster, "Query", **body)] == [300]
+    for position in range(10):
+        put(cluster, item("0", str(position), r="1", dark="h"))
+    either = {"Statement": """SELECT dark FROM "Things"."narrow" WHERE pk IN ['0', 'a']"""}
+    first = cluster.call("ExecuteStatement", **either)
+    second = cluster.call("ExecuteStatement", **either, NextToken=first["NextToken"])
+    assert [len(answer["Items"]) for answer in (first, second)] == [256, 54]
+    assert "NextToken" not in second
 
 
 # ---- item collections --------------------------------------------------------------------------------------------

@@ -186,14 +186,27 @@ def test_order_by_the_partition_key_alone_reads_backwards(cluster: FakeCluster) 
     assert [item["sk"]["N"] for item in found] == ["3", "2", "1", "0"]
 
 
-def test_a_page_ends_past_1_mb_over_several_queries() -> None:
-    large = {"S": "x" * (PAGE_BYTES_MAX // 3)}
-    cluster = cluster_with(*[thing(pk, sk, x=large) for pk in "pq" for sk in range(2)])
-    statement = "SELECT sk FROM Things WHERE pk IN ['p', 'q']"
-    first = cluster.call("ExecuteStatement", Statement=statement)
-    assert len(first["Items"]) == 4
-    second = cluster.call("ExecuteStatement", Statement=statement, NextToken=first["NextToken"])
-    assert second == {"Items": []}
+@pytest.mark.parametrize("where", ["pk IN ['p', 'q', 'r']", "pk = 'r' OR pk = 'p' OR pk = 'q'"])
+@pytest.mark.parametrize(
+    ("items_per_page", "pages"),
+    [(3, [4, 2]), (4, [5, 1]), (5, [6, 0]), (6, [6])],
+    ids=lambda value: str(value).replace(" ", ""),
+)
+def test_a_page_ends_past_1_mb_over_several_queries(
+    where: str, items_per_page: int, pages: list[int]
+) -> None:
+    """As many items fit as a page may hold, and the one that takes it past its end."""
+    large = {"S": "x" * (PAGE_BYTES_MAX // items_per_page - 100)}
+    cluster = cluster_with(*[thing(pk, sk, x=large) for pk in "pqr" for sk in range(2)])
+    body: dict[str, Any] = {"Statement": f"SELECT pk, sk FROM Things WHERE {where}"}
+    found = []
+    for size in pages:
+        answer = cluster.call("ExecuteStatement", **body)
+        assert len(answer["Items"]) == size
+        found += [(item["pk"]["S"], item["sk"]["N"]) for item in answer["Items"]]
+        body["NextToken"] = answer.get("NextToken")
+    assert body["NextToken"] is None
+    assert sorted(found) == [(pk, sk) for pk in "pqr" for sk in "01"]
 
 
 # ---- NextToken -----------------------------------------------------------------------------------------------------
