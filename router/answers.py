@@ -28,7 +28,8 @@ _REASONS = {
     503: b"503 Service Unavailable",
 }
 
-# AWS is not of one mind: these errors carry `Message` where all others carry `message`.
+# AWS is not of one mind: these errors, and any that shows the item which failed its condition, carry `Message` where
+# all others carry `message`.
 _CAPITAL_MESSAGE = frozenset(
     {
         "AccessDeniedException",
@@ -48,7 +49,8 @@ def error_body(error: ApiError) -> bytes:
     """`{"__type": …, "message": …}` and the error's further members; an empty message is left out."""
     members: dict[str, object] = {"__type": error.kind}
     if error.message:
-        members["Message" if error.code in _CAPITAL_MESSAGE else "message"] = error.message
+        capital = error.code in _CAPITAL_MESSAGE or (error.extra is not None and "Item" in error.extra)
+        members["Message" if capital else "message"] = error.message
     if error.extra:
         members.update(error.extra)
     return orjson.dumps(members)

@@ -319,6 +319,14 @@ def test_a_router_says_whether_it_is_ready() -> None:
             ApiError("x#TransactionCanceledException", "c"),
             b'{"__type":"x#TransactionCanceledException","Message":"c"}',
         ),
+        (
+            ApiError("x#ConditionalCheckFailedException", "no"),
+            b'{"__type":"x#ConditionalCheckFailedException","message":"no"}',
+        ),
+        (
+            ApiError("x#ConditionalCheckFailedException", "no", extra={"Item": {}}),
+            b'{"__type":"x#ConditionalCheckFailedException","Message":"no","Item":{}}',
+        ),
     ],
 )
 def test_errors_as_aws_writes_them(error: ApiError, json: bytes) -> None:
