@@ -196,6 +196,21 @@ def test_update_expressions(
 
 
 @pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("REMOVE a", {}),
+        ("REMOVE a.b, l[0]", {}),
+        ("DELETE s :v", {"ExpressionAttributeValues": {":v": {"SS": ["a"]}}}),
+    ],
+)
+def test_taking_away_from_an_absent_item_does_nothing(
+    row: Row, expression: str, values: dict[str, Any]
+) -> None:
+    row.update(expression, **values)
+    assert row.get() is None
+
+
+@pytest.mark.parametrize(
     ("expression", "values", "message"),
     [
         (

@@ -151,7 +151,9 @@ def test_an_update_of_nothing_creates_the_item(text: str | None, values: Any, ex
     assert outcome.changed
 
 
-@pytest.mark.parametrize("text", ["REMOVE n", "DELETE n :set", "REMOVE a, b DELETE n :set"])
+@pytest.mark.parametrize(
+    "text", ["REMOVE n", "DELETE n :set", "REMOVE a, b DELETE n :set", "REMOVE a.b, l[0]"]
+)
 @pytest.mark.parametrize("returns", ReturnValues)
 def test_taking_away_from_nothing_creates_nothing(text: str, returns: ReturnValues) -> None:
     taking = update(text, values={":set": {"SS": ["a"]}} if "DELETE" in text else {}, returns=returns)
@@ -204,20 +206,24 @@ def test_an_update_may_not_outgrow_the_limit() -> None:
     assert caught.value.message == "Item size to update has exceeded the maximum allowed size"
 
 
+PART_OF_THE_KEY = (
+    "One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key"
+)
+
+
+@pytest.mark.parametrize("previous", [None, OLD])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "SET pk = :s",
-            "One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key",
-        ),
+        ("SET pk = :s", PART_OF_THE_KEY),
+        ("REMOVE pk.a", PART_OF_THE_KEY),
         ("SET n = absent", "The provided expression refers to an attribute that does not exist in the item"),
         ("SET a.b = :s", "The document path provided in the update expression is invalid for update"),
     ],
 )
-def test_what_only_the_item_shows(text: str, message: str) -> None:
+def test_what_only_the_item_shows(previous: Item | None, text: str, message: str) -> None:
     with pytest.raises(ApiError) as caught:
-        apply(update(text, values=V), image(OLD), TABLE)
+        apply(update(text, values=V), None if previous is None else image(previous), TABLE)
     assert caught.value.message == message
 
 
