@@ -50,7 +50,7 @@ _ADDED = SET_TYPES | _NUMBERS
 
 _TYPE_TAGS = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"  # in AWS's order
 _TYPE_WORDS = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
-_NEED_A_PATH = frozenset({"attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists"})
+_NEED_A_PATH = frozenset({"attribute_exists", "attribute_not_exists", "if_not_exists"})
 
 
 Rule = Callable[[ExpressionKind, Any, Names, Values], None]
