@@ -197,7 +197,7 @@ def _read_number_set(value: AttributeValue, content: Any, _level: int) -> int:
         if type(member) is not str:
             raise _not_a("String", member)
     if not members:
-        raise validation(_INVALID + "An number set  may not be empty")
+        raise ValueFault(_INVALID + "An number set  may not be empty")
     canonical = [numbers.canonical(member) for member in members]
     if len(set(canonical)) != len(canonical):
         problem = "Input collection contains duplicates"

@@ -44,6 +44,14 @@ Path = tuple[str, ...]
 """Members and positions from the request's top, in the model's own capitals; "member" for an element."""
 
 
+class MapKey(str):
+    """What a request calls an entry of a map: no message changes its capitals."""
+
+
+def _older_name(path: Path) -> str:
+    return ".".join(part if isinstance(part, MapKey) else part[:1].lower() + part[1:] for part in path)
+
+
 class Layer(Enum):
     """Which of AWS's validations an operation runs, which decides order and words of what is wrong.
 
@@ -95,16 +103,16 @@ class Faults:
         if echo is Echo.NONE:
             text = f"Value at '{'.'.join(path)}' failed to satisfy constraint: {constraint}"
         else:
-            name = ".".join(part[:1].lower() + part[1:] for part in path)
-            text = f"Value '{shown}' at '{name}' failed to satisfy constraint: {constraint}"
+            text = f"Value '{shown}' at '{_older_name(path)}' failed to satisfy constraint: {constraint}"
         if not fallback:
             self.add_text(text)
         elif not self._fallback:
             self._fallback = text
 
     def add_null(self, path: Path) -> None:
-        name = ".".join(part[:1].lower() + part[1:] for part in path)
-        self.add_text(f"Value null at '{name}' failed to satisfy constraint: Member must not be null")
+        self.add_text(
+            f"Value null at '{_older_name(path)}' failed to satisfy constraint: Member must not be null"
+        )
 
     def add_text(self, text: str) -> None:
         if len(self.texts) < FAULTS_MAX:
@@ -592,7 +600,7 @@ class MapOf:
             faults.add(path, _shown(self, value), constraint, fallback=self.fallback)
         if not isinstance(self.value, ListOf):
             for name, entry in value.items():
-                _inspect_element(self.value, entry, (*path, name, "member"), faults)
+                _inspect_element(self.value, entry, (*path, MapKey(name), "member"), faults)
             return
         low, high = self.value.length_min, self.value.length_max
         if any(entry is not None and _length_fault(entry, low, high) is not None for entry in value.values()):
@@ -600,9 +608,9 @@ class MapOf:
             faults.add(path, _shown(self, value), f"Map value must satisfy constraint: [{constraint}]")
         for name, entry in value.items():
             if entry is None:
-                faults.add_null((*path, name, "member"))
+                faults.add_null((*path, MapKey(name), "member"))
             else:
-                self.value.inspect_elements(entry, (*path, name, "member"), faults)
+                self.value.inspect_elements(entry, (*path, MapKey(name), "member"), faults)
 
     def show(self, value: dict[str, Any]) -> str:
         if self.echo is Echo.JSON:

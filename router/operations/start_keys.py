@@ -10,7 +10,7 @@ from collections.abc import Callable
 from kvorum.model import errors, keys, values
 from kvorum.model.access_path import AccessPath
 from kvorum.model.expressions import KeyRange
-from kvorum.model.faults import in_older_words
+from kvorum.model.faults import ValueFault, in_older_words
 from kvorum.model.requests import Item
 from kvorum.model.table import KeyPart
 from kvorum.router.calls import Body
@@ -21,15 +21,17 @@ _NO_MATCH = "The provided key element does not match the schema"
 
 
 def read(body: Body, layer: Layer) -> Item | None:
-    """As values; whether it fits what is read is checked later. Raises ValidationException: the older validation says
-    that it is the start key which is wrong, the newer one says what is wrong with any value."""
+    """As values; whether it fits what is read is checked later. Raises ValidationException: where it is not a number
+    or a set that cannot be read, the older validation says that it is the start key which is wrong."""
     raw: Item | None = body.get("ExclusiveStartKey")
     if raw is None:
         return None
     try:
         return values.read_item(raw)[0]
     except errors.ApiError as error:
-        raise _within(in_older_words(error)) if layer is Layer.OLDER else error from None
+        if layer is not Layer.OLDER:
+            raise
+        raise in_older_words(error) if isinstance(error, ValueFault) else _within(error) from None
 
 
 def check_names(path: AccessPath, start: Item) -> None:

@@ -290,7 +290,10 @@ def test_an_unavailable_partition_fails_the_page(cluster: FakeCluster) -> None:
 
 # ---- refusals ------------------------------------------------------------------------------------------------
 
-_START = "ValidationException: The provided starting key is invalid: "
+_INVALID_KEY = "The provided starting key is invalid: "
+_START = f"ValidationException: {_INVALID_KEY}"
+_WRONG_VALUE = "One or more parameter values were invalid: "
+_EMPTY_VALUE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 _INVALID_START = "ValidationException: The provided starting key is invalid"
 _ONE_ROW = "ValidationException: The query can return at most one row and cannot be restarted"
 _NO_MATCH = "The provided key element does not match the schema"
@@ -388,11 +391,26 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
         ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _INVALID_START),
         ({"ExclusiveStartKey": {"pk": {"S": "a"}, "xx": {"N": "1"}}}, _INVALID_START),
         ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}}, _START + _NO_MATCH),
-        (
-            {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1e2147483647"}}},
-            _START
-            + "Number underflow. Attempting to store a number with magnitude smaller than supported range",
-        ),
+        *[
+            ({"ExclusiveStartKey": {"pk": value}}, f"ValidationException: {message}")
+            for value, message in (
+                ({"N": ""}, "The parameter cannot be converted to a numeric value"),
+                (
+                    {"N": "1e2147483647"},
+                    "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+                ),
+                ({"NS": ["2", "2"]}, "Input collection contains duplicates"),
+                ({"NS": []}, f"{_WRONG_VALUE}An number set  may not be empty"),
+                ({"SS": ["b", "b"]}, f"{_WRONG_VALUE}Input collection [b, b] contains duplicates."),
+                ({"SS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}An string set  may not be empty"),
+                ({"BS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}Binary sets should not be empty"),
+                (
+                    {"NULL": False},
+                    f"{_INVALID_KEY}{_WRONG_VALUE}Null attribute value types must have the value of true",
+                ),
+                ({"L": [{}]}, f"{_INVALID_KEY}{_EMPTY_VALUE}"),
+            )
+        ],
         (
             {"ScanFilter": {"a": {"ComparisonOperator": "EQ", "AttributeValueList": [{"SS": ["b", "b"]}]}}},
             (

@@ -243,8 +243,8 @@ _NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
         ),
         (
             "Query",
-            {"TableName": "abc", "KeyConditions": {"a": {}}},
-            [_fault("null", "keyConditions.a.member.comparisonOperator", _NOT_NULL)],
+            {"TableName": "abc", "KeyConditions": {"CustomerId": {}}},
+            [_fault("null", "keyConditions.CustomerId.member.comparisonOperator", _NOT_NULL)],
         ),
         (
             "Scan",
