@@ -9,11 +9,12 @@ from kvorum.model import errors
 from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.operations import tags
+from kvorum.router.operations.tables import existing_table
 
 REQUEST = service_model.request("GetResourcePolicy")
 
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    tags.resource(tags.resource_name(body, cluster, REQUEST.operation), body, cluster)
+    existing_table(tags.resource_name(body, cluster, REQUEST.operation), cluster, REQUEST.operation)
     raise errors.policy_not_found(body["ResourceArn"])

@@ -50,28 +50,42 @@ def test_tags_are_set_replaced_and_taken_off(cluster: FakeCluster) -> None:
     [
         (None, "ValidationException: Invalid TableArn"),
         *[
-            (arn, f"ValidationException: Invalid TableArn: Invalid ResourceArn provided as input {arn}")
-            for arn in ("abcd", "", "arn:aws:dynamodb:eu-test-1:123456789012:table/MyApp/index/I")
+            (
+                arn,
+                f"ValidationException: One or more parameter values were invalid: ARNs must start with 'arn:': {arn}",
+            )
+            for arn in ("", "MyApp", "a:b:c:d:e:f/g")
+        ],
+        ("arn:aws:s3:eu-test-1:123456789012:bucket", "AccessDeniedException: Access is denied"),
+        ("arn:not/a/good/format", "AccessDeniedException: Access is denied"),
+        *[
+            (
+                arn,
+                (
+                    "ValidationException: One or more parameter values were invalid: "
+                    f"Provided Arn is not a DynamoDB resource arn: {arn}"
+                ),
+            )
+            for arn in (f"{ARN}/backup/01700000000000-abcdef01", ARN.replace("table", "cache"))
         ],
         (
-            "arn:aws:s3:eu-test-1:123456789012:bucket",
+            f"{ARN}/index/I",
             (
-                "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: "
-                "dynamodb:{} on resource: arn:aws:s3:eu-test-1:123456789012:bucket"
+                "ValidationException: One or more parameter values were invalid: Invalid resource arn provided, "
+                f"only table or stream is accepted. Provided resource arn: {ARN}/index/I"
+            ),
+        ),
+        (
+            f"{ARN}/stream/2026-10-09T00:29:04.041",
+            (
+                "ResourceNotFoundException: Requested resource not found: "
+                f"ResourceArn: {ARN}/stream/2026-10-09T00:29:04.041 not found"
             ),
         ),
         (
             # The account is looked at before the region.
             "arn:aws:dynamodb:us-test-1:000000000001:table/MyApp",
-            (
-                "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: "
-                "dynamodb:{0} on resource: arn:aws:dynamodb:us-test-1:000000000001:table/MyApp "
-                "because no resource-based policy allows the dynamodb:{0} action"
-            ),
-        ),
-        (
-            "a:b:c:d:e:f/g",
-            "ValidationException: Invalid TableArn: Invalid ResourceArn provided as input a:b:c:d:e:f/g",
+            "AccessDeniedException: Access is denied",
         ),
         (
             ARN[:-3],
@@ -94,7 +108,7 @@ def test_a_resource_is_a_table_by_its_arn(
     cluster: FakeCluster, operation: str, arn: str | None, error: str
 ) -> None:
     answer = cluster.error(operation, ResourceArn=arn, **OPERATIONS[operation])
-    assert answer == error.format(operation)
+    assert answer == error
 
 
 _TOO_MANY = "ValidationException: Number of Tags exceed the current limit for the provided ResourceArn"

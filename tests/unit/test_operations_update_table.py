@@ -414,7 +414,7 @@ def test_what_is_not_there_is_described_as_off(cluster: FakeCluster) -> None:
     arn = "arn:aws:dynamodb:eu-test-1:123456789012:table/OnDemand"
     assert cluster.error("GetResourcePolicy", ResourceArn=arn).startswith("PolicyNotFoundException: ")
     assert cluster.error("GetResourcePolicy", ResourceArn=arn + "-absent") == (
-        f"ResourceNotFoundException: Requested resource not found: ResourceArn: {arn}-absent not found"
+        "ResourceNotFoundException: Requested resource not found: Table: OnDemand-absent not found"
     )
     cluster.set_status("OnDemand", TableStatus.CREATING)
     assert cluster.error("DescribeTimeToLive", TableName="OnDemand") == (
