@@ -83,6 +83,29 @@ def test_what_cannot_be_written_now_goes_back(cluster: FakeCluster, make: Callab
     assert cluster.call("Scan", TableName="One")["Count"] == len(names)
 
 
+def test_what_goes_back_costs_nothing(cluster: FakeCluster) -> None:
+    refused = refuse(cluster, "a", errors.throttled())
+    names = [chr(code) for code in range(ord("a"), ord("y"))]
+    done = float(len(names) - len(refused.intersection(names)))
+    writes = {
+        "One": [put(name) for name in names],
+        "Two": [{"PutRequest": {"Item": item("a", sk={"N": "1"})}}],
+    }
+    answer = cluster.call("BatchWriteItem", RequestItems=writes, ReturnConsumedCapacity="INDEXES")
+    assert answer["UnprocessedItems"].keys() == {"One"}
+    assert answer["ConsumedCapacity"] == [
+        {"TableName": "One", "CapacityUnits": done, "Table": {"CapacityUnits": done}},
+        {"TableName": "Two", "CapacityUnits": 1.0, "Table": {"CapacityUnits": 1.0}},
+    ]
+    reads = {"One": {"Keys": [item(name) for name in names]}, "Two": {"Keys": [item("a", sk={"N": "1"})]}}
+    answer = cluster.call("BatchGetItem", RequestItems=reads, ReturnConsumedCapacity="TOTAL")
+    assert answer["UnprocessedKeys"].keys() == {"One"}
+    assert answer["ConsumedCapacity"] == [
+        {"TableName": "One", "CapacityUnits": done / 2},
+        {"TableName": "Two", "CapacityUnits": 0.5},
+    ]
+
+
 def test_a_batch_of_which_nothing_was_carried_out_is_an_error(cluster: FakeCluster) -> None:
     refuse(cluster, "a", errors.throttled("busy"))
     assert cluster.error("BatchWriteItem", RequestItems={"One": [put("a")]}) == "ThrottlingException: busy"
@@ -231,10 +254,15 @@ def test_a_batch_ends_before_sixteen_megabytes(cluster: FakeCluster) -> None:
     wanted = names
     rounds: list[int] = []
     while wanted:
-        answer = cluster.call("BatchGetItem", RequestItems={"One": {"Keys": [item(name) for name in wanted]}})
+        answer = cluster.call(
+            "BatchGetItem",
+            RequestItems={"One": {"Keys": [item(name) for name in wanted]}},
+            ReturnConsumedCapacity="TOTAL",
+        )
         got = [each["pk"]["S"] for each in answer["Responses"]["One"]]
         rounds.append(len(got))
         assert got == wanted[: len(got)]
+        assert answer["ConsumedCapacity"] == [{"TableName": "One", "CapacityUnits": len(got) * 37.0}]
         wanted = [each["pk"]["S"] for each in answer["UnprocessedKeys"].get("One", {"Keys": []})["Keys"]]
     assert rounds == [55, 5], "16 MiB hold 55 items of 300,007 or 300,008 bytes"
 
