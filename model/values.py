@@ -47,7 +47,7 @@ def read_item(raw: object) -> tuple[Item, int]:
     for name, value in raw.items():
         total += len(name) if name.isascii() else len(name.encode())
         if not name or len(name) > ATTRIBUTE_NAME_BYTES_MAX // 4:
-            _check_name(name)
+            check_attribute_name(name)
         total += _read(value, 1)
     return raw, total
 
@@ -246,7 +246,7 @@ def _read_map(_value: AttributeValue, content: Any, level: int) -> int:
         raise too_deep()
     size = _CONTAINER_BYTES
     for name, element in content.items():
-        _check_name(name)
+        check_attribute_name(name)
         size += _ELEMENT_BYTES + _text_size(name) + _read(element, level + 1)
     return size
 
@@ -302,7 +302,8 @@ def _members(content: Any) -> list[Any]:
     raise serialization("Unexpected field type")
 
 
-def _check_name(name: str) -> None:
+def check_attribute_name(name: str) -> None:
+    """Raises ValidationException for a name that no attribute can bear."""
     if not name:
         raise validation("Empty attribute name")
     if len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:

@@ -12,11 +12,7 @@ from functools import partial
 from kvorum.control.directory import Directory
 from kvorum.model import errors, expressions, legacy, values
 from kvorum.model.faults import in_older_words
-from kvorum.model.limits import (
-    ATTRIBUTE_NAME_BYTES_MAX,
-    PLACEHOLDER_BYTES_MAX,
-    SUBSTITUTION_BYTES_MAX,
-)
+from kvorum.model.limits import PLACEHOLDER_BYTES_MAX, SUBSTITUTION_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Expressions, Item, Legacy
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Body
@@ -208,14 +204,9 @@ def _check_names(names: Names) -> None:
             raise errors.validation(
                 f"{_NAMES} contains invalid value: Empty attribute name for key {placeholder}"
             )
-        _check_name_size(name)
+        values.check_attribute_name(name)
     if _size(names) > SUBSTITUTION_BYTES_MAX:
         raise errors.validation(f"{_NAMES} exceeds max size")
-
-
-def _check_name_size(name: str) -> None:
-    if len(name.encode()) > ATTRIBUTE_NAME_BYTES_MAX:
-        raise errors.validation("Attribute name is too large, must be less than 65536 bytes")
 
 
 def _size(names: Names) -> int:
@@ -250,10 +241,10 @@ def projection(body: Body, names: Names) -> Projection | None:
 
 
 def check_attributes_to_get(body: Body) -> None:
-    """Raises ValidationException when AttributesToGet names an attribute twice, or one too long."""
+    """Raises ValidationException when AttributesToGet names an attribute twice, or one that cannot be."""
     seen: set[str] = set()
     for name in body.get("AttributesToGet", ()):
-        _check_name_size(name)
+        values.check_attribute_name(name)
         if name in seen:
             raise errors.validation(
                 f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"

@@ -285,6 +285,7 @@ _NOTHING = (
             {"KeyConditions": {"pk": _EQ}, "AttributesToGet": ["n" * 65_536]},
             _VALIDATION + "Attribute name is too large, must be less than 65536 bytes",
         ),
+        ({"KeyConditions": {"pk": _EQ}, "AttributesToGet": ["a", ""]}, _VALIDATION + "Empty attribute name"),
         # ---- which of several mistakes is told
         ({"QueryFilter": {"a": _of("EQ")}, "AttributesToGet": ["a", "a"]}, _COUNT.format("EQ")),
         (
