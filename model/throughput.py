@@ -97,6 +97,21 @@ def check_index(specification: Definition, *, on_demand: bool) -> None:
     check_limits(specification, on_demand=on_demand, index=name)
 
 
+def check_added_index(specification: Definition, *, on_demand: bool) -> None:
+    """`check_index` for UpdateTable, which AWS answers in other words."""
+    name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
+    if on_demand and units is not None:
+        raise errors.validation(
+            f"{_INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
+            "BillingMode is PAY_PER_REQUEST"
+        )
+    if not on_demand and units is None:
+        raise errors.validation(
+            f"{_INVALID}Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
+        )
+    check_index(specification, on_demand=on_demand)
+
+
 def check_limits(created: Definition, *, on_demand: bool, index: str = "") -> None:
     """OnDemandThroughput and WarmThroughput of a table, or of an `index`, that is being created."""
     for member, units in created.get("OnDemandThroughput", {}).items():

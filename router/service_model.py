@@ -170,6 +170,8 @@ def _members(structure: str, member: str, shape: Shape) -> Shape:
             return TableText()
         case (("CreateTableInput" | "LocalSecondaryIndex"), "KeySchema", ListOf()):
             return replace(shape, length_max=TABLE_KEY_ATTRIBUTES_MAX)  # only global indexes may have more
+        case (("CreateTableInput" | "UpdateTableInput"), "TableClass", Enumeration()):
+            return Text()  # told in words of its own, by the operations
         case _, "AttributesToGet", ListOf():
             # A name too long is told as such, by the operations.
             return replace(shape, member=Text(), length_max=ATTRIBUTES_TO_GET_MAX)

@@ -60,6 +60,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     schema = _check_keys(body)
     _check_stream(body)
     table_settings.check_encryption(body.get("SSESpecification"))
+    table_settings.check_table_class(body.get("TableClass"))
     tags.check_tags(body.get("Tags", []))
     name = table_name(body["TableName"], cluster.directory, REQUEST.operation)
     regions, now_ms = cluster.table_regions, cluster.now_ms()

@@ -8,6 +8,17 @@ from kvorum.model import errors
 
 INVALID = "One or more parameter values were invalid: "
 
+_TABLE_CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
+
+
+def check_table_class(table_class: str | None) -> None:
+    """Source: scylladb/scylladb test/alternator/test_tableclass.py, which quotes AWS."""
+    if table_class is not None and table_class not in _TABLE_CLASSES:
+        raise errors.validation(
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+            f"[{', '.join(_TABLE_CLASSES)}]."
+        )
+
 
 def check_encryption(specification: dict[str, Any] | None) -> None:
     if specification is None:

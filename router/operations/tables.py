@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from kvorum.model import errors
+from kvorum.model.index_definitions import global_specifications
 from kvorum.model.table import IndexStatus, Table, TableStatus
 from kvorum.router.calls import Cluster
 from kvorum.router.describe import Count, Description, describe
@@ -74,7 +76,19 @@ def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> byte
     if status is TableStatus.DELETING:
         for member in _NOT_OF_DELETED:
             description.pop(member, None)
+    else:
+        _show_warming(description, table.definition)
+    specifications = global_specifications(table.definition)
     for index in description.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = status.name
-        del index["WarmThroughput"]
+        _show_warming(index, specifications[index["IndexName"]])
     return orjson.dumps({"TableDescription": description})
+
+
+def _show_warming(description: Description, definition: Mapping[str, Any]) -> None:
+    """Of a table or an index that begins: AWS shows only a warm throughput that was asked for, as not yet reached.
+    Source: scylladb/scylladb test/alternator/test_provisioned_throughput.py and test_warm_throughput.py."""
+    if definition.get("WarmThroughput"):
+        description["WarmThroughput"]["Status"] = "UPDATING"
+    else:
+        del description["WarmThroughput"]

@@ -76,6 +76,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
     _check_together(changes, online=indexes.online)
     _check_stream(changes.get("StreamSpecification"))
     table_settings.check_encryption(changes.get("SSESpecification"))
+    table_settings.check_table_class(changes.get("TableClass"))
     table = existing_table(body["TableName"], cluster, REQUEST.operation)
     if table.status is TableStatus.CREATING:
         raise errors.being_created(table.name)

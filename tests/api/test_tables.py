@@ -22,6 +22,7 @@ def test_a_table_from_birth_to_death(client: Client, endpoint: Endpoint, tables:
 
     created = client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **keys)["TableDescription"]
     assert created["TableStatus"] == "CREATING"
+    assert "WarmThroughput" not in created
     client.get_waiter("table_exists").wait(TableName=name)
     table = client.describe_table(TableName=name)["Table"]
 

@@ -170,7 +170,8 @@ def test_what_an_index_may_consume_comes_back(cluster: FakeCluster) -> None:
     limits = {"MaxReadRequestUnits": 7}
     warm = {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 9_000}
     more: dict[str, Any] = {"OnDemandThroughput": limits, "WarmThroughput": warm}
-    cluster.call("CreateTable", **table(GlobalSecondaryIndexes=[index("GSI1", "SK PK", **more)]))
+    answer = cluster.call("CreateTable", **table(GlobalSecondaryIndexes=[index("GSI1", "SK PK", **more)]))
+    assert by_name(answer["TableDescription"])["GSI1"]["WarmThroughput"] == {**warm, "Status": "UPDATING"}
     (shown,) = described(cluster)["GlobalSecondaryIndexes"]
     assert shown["OnDemandThroughput"] == limits
     assert shown["WarmThroughput"] == {**warm, "Status": "ACTIVE"}
@@ -528,8 +529,8 @@ NOT_FOUND = "ResourceNotFoundException: Requested resource not found: Index none
         (
             [{"Create": index("GSI2", "SK", ProvisionedThroughput=units(1, 1))}],
             (
-                f"ValidationException: {_INVALID}ProvisionedThroughput should not be specified for index: GSI2 when "
-                "BillingMode is PAY_PER_REQUEST"
+                f"ValidationException: {_INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "
+                "for index: GSI2 when BillingMode is PAY_PER_REQUEST"
             ),
         ),
         (

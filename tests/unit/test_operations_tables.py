@@ -69,14 +69,10 @@ def test_a_table_is_created_and_the_first_describe_says_active(cluster: FakeClus
             "BillingMode": "PAY_PER_REQUEST",
             "LastUpdateToPayPerRequestDateTime": 1_700_000_000.123,
         },
-        "WarmThroughput": {
-            "ReadUnitsPerSecond": 12_000,
-            "WriteUnitsPerSecond": 4_000,
-            "Status": "ACTIVE",
-        },
         "DeletionProtectionEnabled": False,
     }
-    assert described(cluster) == {**description, "TableStatus": "ACTIVE"}
+    warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}
+    assert described(cluster) == {**description, "TableStatus": "ACTIVE", "WarmThroughput": warm}
     table = cluster.directory.tables["MyApp"]
     assert table.keys == KeySchema(KeyPart("PK", "S"), KeyPart("SK", "N"))
     assert (table.global_id, table.regions) == ("", ())
@@ -113,7 +109,8 @@ def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
     tags = [{"Key": "Environment", "Value": "production"}]
     more = {"TableClass": "STANDARD_INFREQUENT_ACCESS", "SSESpecification": {"Enabled": True}, "Tags": tags}
     warm = {"ReadUnitsPerSecond": 15_000, "WriteUnitsPerSecond": 5_000}
-    cluster.call("CreateTable", **PAY, **kept, **more, WarmThroughput=warm)
+    answer = cluster.call("CreateTable", **PAY, **kept, **more, WarmThroughput=warm)
+    assert answer["TableDescription"]["WarmThroughput"] == {**warm, "Status": "UPDATING"}
     description = described(cluster)
     assert {name: description[name] for name in kept} == kept
     assert (
@@ -201,6 +198,10 @@ def test_a_deleted_table_is_gone(cluster: FakeCluster) -> None:
 # ---- refusals ------------------------------------------------------------------------------------------------
 
 _INVALID = "ValidationException: One or more parameter values were invalid: "
+_TABLE_CLASS = (
+    "ValidationException: Invalid table-class parameter provided. Please try again with a valid table-class value: "
+    "[STANDARD, STANDARD_INFREQUENT_ACCESS]."
+)
 _VECTOR_INDEX = {
     "IndexName": "Near",
     "VectorAttribute": {"AttributeName": "v"},
@@ -259,11 +260,17 @@ _VECTOR_INDEX = {
             {"SSESpecification": {"Enabled": True, "SSEType": "AES256"}},
             _INVALID + "SSEType AES256 is not supported",
         ),
+        ({"TableClass": "standard"}, _TABLE_CLASS),
     ],
 )
 def test_a_table_is_refused_in_awss_words(cluster: FakeCluster, more: dict[str, Any], error: str) -> None:
     assert cluster.error("CreateTable", **{**PAY, **more}) == error
     assert not cluster.directory.tables
+
+
+def test_an_update_to_no_table_class_is_refused_in_awss_words(cluster: FakeCluster) -> None:
+    cluster.call("CreateTable", **PAY)
+    assert cluster.error("UpdateTable", TableName="MyApp", TableClass="COLD") == _TABLE_CLASS
 
 
 def test_a_name_is_taken_once(cluster: FakeCluster) -> None:

@@ -46,8 +46,8 @@ _LENGTHS = {
     ("CreateTableInput", "KeySchema"): (1, 2),
     ("LocalSecondaryIndex", "KeySchema"): (1, 2),
 }
-_TOLD_OTHERWISE = {"ReturnValues", "ConditionalOperator"}
-"""What AWS's newer validation tells without naming the member, or alone."""
+_TOLD_OTHERWISE = {"ReturnValues", "ConditionalOperator", "TableClass"}
+"""What AWS tells without naming the member, or alone, or in words of its own."""
 
 Faults = Counter[tuple[str, str]]
 """(the member's path, the constraint), values of enumerations in order."""
