@@ -81,7 +81,7 @@ def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> byte
     specifications = global_specifications(table.definition)
     for index in description.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = status.name
-        _show_warming(index, specifications[index["IndexName"]])
+        _show_warming(index, specifications.get(index["IndexName"], {}))
     return orjson.dumps({"TableDescription": description})
 
 
