@@ -87,6 +87,22 @@ def test_one_key_twice(client: Client, tables: Tables, unique: str) -> None:
     assert refused(client.batch_write_item, "ValidationException", RequestItems=writes) == duplicates
 
 
+def test_a_table_by_its_name_and_by_its_arn(client: Client, tables: Tables, unique: str) -> None:
+    table = tables("S")
+    arn = client.describe_table(TableName=table)["Table"]["TableArn"]
+    one, other = _keys(unique, 2)
+    writes = {table: _puts([one]), arn: _puts([other])}
+    answer = client.batch_write_item(RequestItems=writes, ReturnConsumedCapacity="TOTAL")
+    assert answer["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 2.0}]
+    reads = {table: {"Keys": [one]}, arn: {"Keys": [other], "ConsistentRead": True}}
+    answer = client.batch_get_item(RequestItems=reads, ReturnConsumedCapacity="TOTAL")
+    assert answer["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 1.5}]
+    twice = {table: {"Keys": [one]}, arn: {"Keys": [other, one]}}
+    assert refused(client.batch_get_item, "ValidationException", RequestItems=twice) == (
+        "Provided list of item keys contains duplicates"
+    )
+
+
 def test_one_bad_request_refuses_the_whole_batch(client: Client, tables: Tables, unique: str) -> None:
     table = tables("S")
     good, bad = _keys(unique, 2)

@@ -137,6 +137,11 @@ def test_update_without_an_expression_creates_the_item(row: Row) -> None:
     assert row.get() == {}
 
 
+def test_an_update_that_creates_the_item_may_read_its_key(row: Row) -> None:
+    row.update("SET a = pk, b = if_not_exists(c, pk)")
+    assert row.get() == {"a": row.key["pk"], "b": row.key["pk"]}
+
+
 @pytest.mark.parametrize(
     ("before", "expression", "values", "after"),
     [
