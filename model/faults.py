@@ -10,8 +10,8 @@ _KIND = validation("").kind
 
 
 class ValueFault(ApiError):
-    """A ValidationException in the newer words. `older`: what the older validation says, which finds these faults
-    while it reads a value, before it knows what the value is of (dynalite's tests of ExclusiveStartKey)."""
+    """A ValidationException in the newer words. `older`: what the older validation says. Both find these faults while
+    they read a value, before they know what it is of (dynalite's tests of ExclusiveStartKey, valueLayers)."""
 
     def __init__(self, message: str, older: str | None = None) -> None:
         super().__init__(_KIND, message)

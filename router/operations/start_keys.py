@@ -21,17 +21,17 @@ _NO_MATCH = "The provided key element does not match the schema"
 
 
 def read(body: Body, layer: Layer) -> Item | None:
-    """As values; whether it fits what is read is checked later. Raises ValidationException: where it is not a number
-    or a set that cannot be read, the older validation says that it is the start key which is wrong."""
+    """As values; whether it fits what is read is checked later. Raises ValidationException, which says that it is the
+    start key which is wrong unless it is a number or a set that cannot be read."""
     raw: Item | None = body.get("ExclusiveStartKey")
     if raw is None:
         return None
     try:
         return values.read_item(raw)[0]
     except errors.ApiError as error:
-        if layer is not Layer.OLDER:
-            raise
-        raise in_older_words(error) if isinstance(error, ValueFault) else _within(error) from None
+        if not isinstance(error, ValueFault):
+            raise _within(error) from None
+        raise in_older_words(error) if layer is Layer.OLDER else error from None
 
 
 def check_names(path: AccessPath, start: Item) -> None:

@@ -293,7 +293,28 @@ def test_an_unavailable_partition_fails_the_page(cluster: FakeCluster) -> None:
 _INVALID_KEY = "The provided starting key is invalid: "
 _START = f"ValidationException: {_INVALID_KEY}"
 _WRONG_VALUE = "One or more parameter values were invalid: "
-_EMPTY_VALUE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+_WRONG_IN_START_KEYS = [
+    ({"SS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}An string set  may not be empty"),
+    ({"BS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}Binary sets should not be empty"),
+    (
+        {"NULL": False},
+        f"{_INVALID_KEY}{_WRONG_VALUE}Null attribute value types must have the value of true",
+    ),
+    (
+        {"L": [{}]},
+        (
+            f"{_INVALID_KEY}Supplied AttributeValue is empty, "
+            "must contain exactly one of the supported datatypes"
+        ),
+    ),
+    (
+        {"S": "a", "N": "1"},
+        (
+            f"{_INVALID_KEY}Supplied AttributeValue has more than one datatypes set, "
+            "must contain exactly one of the supported datatypes"
+        ),
+    ),
+]
 _INVALID_START = "ValidationException: The provided starting key is invalid"
 _ONE_ROW = "ValidationException: The query can return at most one row and cannot be restarted"
 _NO_MATCH = "The provided key element does not match the schema"
@@ -347,6 +368,15 @@ _ABOVE_ONE = {
             {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "x"}}},
             "ValidationException: The parameter cannot be converted to a numeric value: x",
         ),
+        *[
+            ({"ExclusiveStartKey": {"pk": value}}, f"ValidationException: {message}")
+            for value, message in (
+                ({"N": ""}, "The parameter cannot be converted to a numeric value: "),
+                ({"NS": []}, f"{_WRONG_VALUE}An number set  may not be empty"),
+                ({"SS": ["b", "b"]}, f'{_WRONG_VALUE}Input collection ["b", "b"] contains duplicates.'),
+                *_WRONG_IN_START_KEYS,
+            )
+        ],
         ({"ExclusiveStartKey": item("b", "7")}, _OUTSIDE),
         ({**_ABOVE_ONE, "ExclusiveStartKey": item("a", "1")}, _PREDICATE),
         ({**_ABOVE_ONE, "ExclusiveStartKey": item("b", "1")}, _PREDICATE),
@@ -402,13 +432,7 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
                 ({"NS": ["2", "2"]}, "Input collection contains duplicates"),
                 ({"NS": []}, f"{_WRONG_VALUE}An number set  may not be empty"),
                 ({"SS": ["b", "b"]}, f"{_WRONG_VALUE}Input collection [b, b] contains duplicates."),
-                ({"SS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}An string set  may not be empty"),
-                ({"BS": []}, f"{_INVALID_KEY}{_WRONG_VALUE}Binary sets should not be empty"),
-                (
-                    {"NULL": False},
-                    f"{_INVALID_KEY}{_WRONG_VALUE}Null attribute value types must have the value of true",
-                ),
-                ({"L": [{}]}, f"{_INVALID_KEY}{_EMPTY_VALUE}"),
+                *_WRONG_IN_START_KEYS,
             )
         ],
         (
