@@ -140,7 +140,8 @@ _TABLE_INPUTS = frozenset(
         "UpdateTimeToLiveInput",
     }
 )
-"""Operations which want their table before anything else is looked at."""
+"""Operations which want their table before anything else is looked at, and hold its name to what a new table's is held
+to (a public lab's captures of AWS of October 2026)."""
 
 _REQUIRED: dict[tuple[str, str], Required] = {
     **{(structure, "TableName"): Required.PARAMETER for structure in _TABLE_INPUTS},
@@ -164,7 +165,7 @@ TABLE_KEY_ATTRIBUTES_MAX = 2
 def _members(structure: str, member: str, shape: Shape) -> Shape:
     """The member's shape as AWS enforces it."""
     match structure, member, shape:
-        case "CreateTableInput", "TableName", _:
+        case _, "TableName", _ if structure in _TABLE_INPUTS:
             return TableText(name_min=3)
         case _, "TableName", Text(length_max=TableText.ARN_MAX):
             return TableText()

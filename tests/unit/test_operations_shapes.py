@@ -503,6 +503,12 @@ def test_a_table_operation_wants_its_table_before_anything_else(operation: str) 
     assert _error(operation, {}) == f"ValidationException: {text}"
 
 
+@pytest.mark.parametrize("operation", ["DescribeTable", "DeleteTable", "UpdateTable", "DescribeTimeToLive"])
+def test_a_table_operation_knows_no_name_of_two_characters(operation: str) -> None:
+    fault = _fault("'ab'", "tableName", "Member must have length greater than or equal to 3")
+    assert _error(operation, {"TableName": "ab"}) == _faults(fault)
+
+
 def test_an_error_does_not_send_a_whole_batch_back() -> None:
     put = {"PutRequest": {"Item": {"a": {"S": "x" * 10_000}}}}
     assert len(_error("BatchWriteItem", {"RequestItems": {"abc": [put] * 26}})) < 20_000
