@@ -264,7 +264,7 @@ def test_a_batch_ends_before_sixteen_megabytes(cluster: FakeCluster) -> None:
         assert got == wanted[: len(got)]
         assert answer["ConsumedCapacity"] == [{"TableName": "One", "CapacityUnits": len(got) * 37.0}]
         wanted = [each["pk"]["S"] for each in answer["UnprocessedKeys"].get("One", {"Keys": []})["Keys"]]
-    assert rounds == [55, 5], "16 MiB hold 55 items of 300,007 or 300,008 bytes"
+    assert rounds == [53, 7], "16 MB hold 53 items of 300,007 or 300,008 bytes"
 
 
 _EMPTY = (
