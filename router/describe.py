@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 from kvorum.model import throughput
 from kvorum.model.index_definitions import (
@@ -36,6 +37,7 @@ class Count(NamedTuple):
     size: int = 0
 
 
+_OWN_KEY = "alias/aws/dynamodb"
 _NOTHING = Count()
 _ECHOED = (
     "KeySchema",
@@ -210,6 +212,12 @@ def _encryption(specification: dict[str, Any], region: str, account: str) -> dic
 
 
 def encryption_key(specification: dict[str, Any], region: str, account: str) -> str:
-    """The ARN of the key that an SSESpecification names, AWS's own where it names none."""
-    key: str = specification.get("KMSMasterKeyId", "alias/aws/dynamodb")
-    return key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:{key}"
+    """The ARN of the key that an SSESpecification names by its id, alias or ARN; AWS's own for DynamoDB where it names
+    none, which every account has one of in each region."""
+    prefix = f"arn:aws:kms:{region}:{account}:"
+    key: str = specification.get("KMSMasterKeyId", _OWN_KEY)
+    if key == _OWN_KEY:
+        key = str(uuid5(NAMESPACE_URL, prefix + key))
+    if key.startswith("arn:"):
+        return key
+    return prefix + (key if key.startswith("alias/") else f"key/{key}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import orjson
 import pytest
 
 from kvorum.model.table import KeyPart, KeySchema, TableStatus
+from kvorum.router.describe import encryption_key
 from kvorum.router.operations import create_table
 from tests.kit.fake_cluster import FakeCluster
 from tests.kit.service_model import assert_answer_fits
@@ -119,12 +121,42 @@ def test_what_the_caller_said_comes_back(cluster: FakeCluster) -> None:
     )
     assert description["WarmThroughput"] == {**warm, "Status": "ACTIVE"}
     assert description["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
-    assert description["SSEDescription"] == {
-        "Status": "ENABLED",
-        "SSEType": "KMS",
-        "KMSMasterKeyArn": "arn:aws:kms:eu-test-1:123456789012:alias/aws/dynamodb",
-    }
+    encryption = description["SSEDescription"]
+    assert encryption == {**encryption, "Status": "ENABLED", "SSEType": "KMS"}
     assert cluster.directory.tables["MyApp"].definition["Tags"] == tags
+
+
+_KMS = "arn:aws:kms:eu-test-1:123456789012:"
+_KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("named", "arn"),
+    [
+        (_KEY_ID, f"{_KMS}key/{_KEY_ID}"),
+        ("alias/mine", f"{_KMS}alias/mine"),
+        (f"arn:aws:kms:eu-test-1:1:key/{_KEY_ID}", f"arn:aws:kms:eu-test-1:1:key/{_KEY_ID}"),
+    ],
+)
+def test_the_key_that_encrypts_is_shown_by_its_arn(cluster: FakeCluster, named: str, arn: str) -> None:
+    specification = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": named}
+    cluster.call("CreateTable", **PAY, SSESpecification=specification)
+    assert described(cluster)["SSEDescription"]["KMSMasterKeyArn"] == arn
+
+
+def test_awss_own_key_is_one_of_an_account_and_region() -> None:
+    keys = {
+        encryption_key(specification, region, account)
+        for specification in ({}, {"KMSMasterKeyId": "alias/aws/dynamodb"})
+        for region, account in (
+            ("eu-test-1", "123456789012"),
+            ("eu-test-2", "123456789012"),
+            ("eu-test-1", "1"),
+        )
+    }
+    assert len(keys) == 3
+    own = re.compile(r"arn:aws:kms:eu-test-\d:\d+:key/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    assert all(own.fullmatch(key) for key in keys)
 
 
 def test_what_aws_does_not_know_is_not_kept(cluster: FakeCluster) -> None:
