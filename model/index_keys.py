@@ -104,6 +104,10 @@ def _prefix(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
 
 
 def _delimited(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
+    if not parts:
+        return b""
+    if len(parts) == 1:  # as good as always
+        return keys.delimited(parts[0].kind, contents[0])
     return b"".join(keys.delimited(part.kind, content) for part, content in zip(parts, contents, strict=True))
 
 

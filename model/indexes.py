@@ -35,15 +35,16 @@ class Entry(NamedTuple):
 class View:
     """What one index shows of its table's items."""
 
-    __slots__ = ("_key_of", "_names", "index")
+    __slots__ = ("_key_names", "_key_of", "_names", "index")
 
     def __init__(self, keys: KeySchema, index: Index) -> None:
         self.index = index
         self._key_of = local_entry_key if index.local else entry_key
+        self._key_names = [part.name for part in (*index.keys.hash, *index.keys.range)]
         self._names: frozenset[str] | None = None
         if index.projection is not ProjectionKind.ALL:
-            key_names = [part.name for part in (*_parts(keys), *index.keys.hash, *index.keys.range)]
-            self._names = frozenset((*key_names, *index.included))
+            own = [part.name for part in _parts(keys)]
+            self._names = frozenset((*own, *self._key_names, *index.included))
 
     def shows(self, attribute: str) -> bool:
         """Whether entries hold this attribute when their items do."""
@@ -64,9 +65,14 @@ class View:
         """What the change from `previous` to `record` (model/record; either may be a tombstone) does to a global
         index: (entry key, record of the entry or tombstone), at the stamp of `record`. Nothing where the entry is
         what it was: the change that made it so has been told, or will be."""
-        before = _item_of(previous)
-        old_key = entry_key(self.index.keys, before, item_key) if before is not None else None
-        entry = self.entry(_item_of(record), item_key, records.size_of(record))
+        before, after = _item_of(previous), _item_of(record)
+        entry = self.entry(after, item_key, records.size_of(record))
+        if before is None:
+            old_key = None
+        elif entry is not None and after is not None and self._has_key_of(before, after):
+            old_key = entry.key
+        else:
+            old_key = entry_key(self.index.keys, before, item_key)
         if entry is not None and entry.key == old_key and entry.attributes == self._shown(before):
             return []
         stamp, region = records.stamp_of(record), records.region_of(record)
@@ -77,6 +83,9 @@ class View:
             made = record if self._names is None else encode_entry(entry, stamp, region)
             operations.append((entry.key, made))
         return operations
+
+    def _has_key_of(self, one: Item, other: Item) -> bool:
+        return all(one.get(name) == other.get(name) for name in self._key_names)
 
     def _shown(self, item: Item | None) -> Item | None:
         names = self._names

@@ -18,7 +18,7 @@ from kvorum.node.store import Store
 from kvorum.replication.change_sender import SenderSettings
 from kvorum.replication.link import Link
 
-INDEX_SETTINGS = SenderSettings(linger_ms=0, backoff_ms_min=20, backoff_ms_max=500)
+INDEX_SETTINGS = SenderSettings(window=1, linger_ms=0, backoff_ms_min=20, backoff_ms_max=500)
 """An index is to be seen at once, and its partitions are near: after an election they answer again within a second."""
 
 BACKFILL_ITEMS = 64

@@ -418,6 +418,7 @@ class Partition:
         if not self.replica.serving:
             reply(Elsewhere(message.partition, self.replica.leader))
             return
+        log, feeds, is_of_index = self.log_changes, self.feed.active, self.index is not None
         mutations: list[Mutation] = []
         seen: dict[bytes, bytes | None] = {}
         collections: dict[bytes, int] = {}
@@ -437,13 +438,13 @@ class Partition:
                     waits_for = pending  # it lost to a write that must be durable before we say so
                 continue
             # What an index is told has been accepted by this region; its stamps are followed as they are applied.
-            if self.index is None and not self._clock.observe(records.stamp_of(merged), self._now_ms()):
+            if not is_of_index and not self._clock.observe(records.stamp_of(merged), self._now_ms()):
                 reply(refused(_stamp_from_the_future()))
                 return
             seen[key] = merged
             local = self._merge_effect(key, merged, current, collections) if self.table.indexes else None
-            mutations.append(_merge_mutation(key, merged, current, self.log_changes, self.feed.active, local))
-        if self.index is None:
+            mutations.append(_merge_mutation(key, merged, current, log, feeds, local))
+        if not is_of_index:
             self.lost_merges += lost
         if not mutations:
             self._answer_from(waits_for, ShipAnswer(lost), message.partition, reply)

@@ -8,17 +8,16 @@ with its own. Nothing runs per partition, and a sender without news costs a comp
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 from typing import Any
 
 from kvorum.control.messages import SenderReport, ShipAnswer
-from kvorum.model import change as change_log
-from kvorum.model.change import Change
+from kvorum.node.change_reader import ChangeReader
 from kvorum.node.partition import Partition
 from kvorum.node.readers import Reader
-from kvorum.node.store import Family, Store
+from kvorum.node.store import Store
 from kvorum.replication.change_sender import Batch, ChangeSender
 from kvorum.replication.link import LinkFailure
 
@@ -72,6 +71,7 @@ class Senders:
         self._random = random
         self._call_soon = call_soon
         self._tails: dict[int, dict[str, _Tail]] = {}
+        self._logs: dict[int, ChangeReader] = {}
         self._turn = 0
 
     # ---- which ----
@@ -79,21 +79,25 @@ class Senders:
     def follow(self, partition: Partition) -> None:
         """The partition's leadership or readers may have changed."""
         wanted = self._readers_of(partition) if partition.replica.serving else {}
-        tails = self._tails.setdefault(partition.descriptor.id, {})
+        number = partition.descriptor.id
+        tails = self._tails.setdefault(number, {})
         for name in tails.keys() - wanted.keys():
             del tails[name]
         for name in sorted(wanted.keys() - tails.keys()):
-            tails[name] = self._new_tail(partition, name, wanted[name])
+            log = self._logs.setdefault(number, ChangeReader(number, self._store))
+            tails[name] = self._new_tail(partition, name, wanted[name], log)
         if not tails:
-            del self._tails[partition.descriptor.id]
+            self.forget(partition)
 
     def forget(self, partition: Partition) -> None:
         """The partition leaves this node."""
         self._tails.pop(partition.descriptor.id, None)
+        self._logs.pop(partition.descriptor.id, None)
 
     def stop(self) -> None:
         """Answers that are still to come change nothing any more."""
         self._tails.clear()
+        self._logs.clear()
 
     # ---- when ----
 
@@ -123,12 +127,12 @@ class Senders:
 
     # ---- inside ----
 
-    def _new_tail(self, partition: Partition, name: str, make: MakeReader) -> _Tail:
+    def _new_tail(self, partition: Partition, name: str, make: MakeReader, log: ChangeReader) -> _Tail:
         tail = _Tail(partition, name)
         tail.reader = reader = make(partial(self._call_soon, partial(self._advance, tail)))
         tail.sender = ChangeSender(
             reader.cursor,
-            partial(self._read, partition.descriptor.id),
+            log.read,
             reader.translate,
             self._random.random,
             reader.settings,
@@ -137,12 +141,6 @@ class Senders:
 
     def _is_wanted(self, tail: _Tail) -> bool:
         return self._tails.get(tail.partition.descriptor.id, {}).get(tail.name) is tail
-
-    def _read(self, number: int, index: int, offset: int) -> Iterator[tuple[int, int, Change]]:
-        lower = change_log.position(number, index, offset) + b"\0"
-        upper = change_log.position(number + 1, 0, 0)
-        for place, entry in self._store.scan(Family.CHANGES, lower, upper):
-            yield change_log.index_of(place), change_log.offset_of(place), change_log.decode(entry)
 
     def _ship(self, tail: _Tail, batches_max: int) -> int:
         """Send what can be sent now. Returns the number of batches."""
