@@ -78,6 +78,8 @@ def described_empty(table: Table, cluster: Cluster, status: TableStatus) -> byte
             description.pop(member, None)
     else:
         _show_warming(description, table.definition)
+        # Since when a table is on demand AWS says only when it is.
+        description.get("BillingModeSummary", {}).pop("LastUpdateToPayPerRequestDateTime", None)
     specifications = global_specifications(table.definition)
     for index in description.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = status.name

@@ -209,6 +209,8 @@ def _begun(changes: dict[str, Any], before: Description, after: Description, ask
         for moment in ("LastIncreaseDateTime", "LastDecreaseDateTime"):
             if after["ProvisionedThroughput"].get(moment) != before["ProvisionedThroughput"].get(moment):
                 shown["ProvisionedThroughput"][moment] = asked_ms / 1000
+    if _mode(before) != _mode(after):
+        shown["BillingModeSummary"] = {**before.get("BillingModeSummary", {}), "BillingMode": _mode(after)}
     if "WarmThroughput" in changes:
         shown["WarmThroughput"] = {**before["WarmThroughput"], "Status": "UPDATING"}
     if "SSESpecification" in changes:

@@ -67,14 +67,18 @@ def test_a_table_is_created_and_the_first_describe_says_active(cluster: FakeClus
             "ReadCapacityUnits": 0,
             "WriteCapacityUnits": 0,
         },
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+        "DeletionProtectionEnabled": False,
+    }
+    assert described(cluster) == {
+        **description,
+        "TableStatus": "ACTIVE",
         "BillingModeSummary": {
             "BillingMode": "PAY_PER_REQUEST",
             "LastUpdateToPayPerRequestDateTime": 1_700_000_000.123,
         },
-        "DeletionProtectionEnabled": False,
+        "WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"},
     }
-    warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}
-    assert described(cluster) == {**description, "TableStatus": "ACTIVE", "WarmThroughput": warm}
     table = cluster.directory.tables["MyApp"]
     assert table.keys == KeySchema(KeyPart("PK", "S"), KeyPart("SK", "N"))
     assert (table.global_id, table.regions) == ("", ())
