@@ -90,6 +90,10 @@ class IndexUpdates:
                 index.update(IndexStatus=IndexStatus.CREATING.name, Backfilling=False)
             elif switched:
                 index["IndexStatus"] = _UPDATING
+                if name in earlier:
+                    index["ProvisionedThroughput"] = _switching(
+                        earlier[name]["ProvisionedThroughput"], index["ProvisionedThroughput"]
+                    )
             elif name in self.updated and name in earlier:
                 _show_updating(index, earlier[name], self.updated[name])
         for name in self.deleted:
@@ -158,6 +162,11 @@ def _show_updating(index: Description, earlier: Description, action: Specificati
         index["ProvisionedThroughput"] = earlier["ProvisionedThroughput"]
     if "WarmThroughput" in action:
         index["WarmThroughput"] = {**earlier["WarmThroughput"], "Status": _UPDATING}
+
+
+def _switching(before: Description, after: Description) -> Description:
+    """The units are the new ones at once; that the switch was a decrease AWS says when it is done."""
+    return {**before, **{member: after[member] for member in ("ReadCapacityUnits", "WriteCapacityUnits")}}
 
 
 def _created(table: Table, body: Body, action: Specification, mode: str, update_uuid: str) -> Specification:

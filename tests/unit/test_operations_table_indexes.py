@@ -425,6 +425,7 @@ def test_the_billing_mode_of_a_table_is_its_indexes(cluster: FakeCluster) -> Non
     cluster.call("CreateTable", **provisioned(**gsi(ProvisionedThroughput=units(2, 2))))
     answer = update(cluster, BillingMode="PAY_PER_REQUEST")
     assert states(answer) == {"": "UPDATING", "GSI1": "UPDATING"}
+    assert by_name(answer)["GSI1"]["ProvisionedThroughput"] == {**units(0, 0), "NumberOfDecreasesToday": 0}
     shown = by_name(described(cluster))["GSI1"]
     switched = {"NumberOfDecreasesToday": 1, "LastDecreaseDateTime": (cluster.clock_ms + 1) / 1000}
     assert shown["ProvisionedThroughput"] == {**units(0, 0), **switched}
