@@ -50,6 +50,7 @@ from kvorum.node.raft_log import RaftLog
 from kvorum.node.replica import Replica
 from kvorum.node.sender import Senders
 from kvorum.node.store import Store, StoreError
+from kvorum.node.suspicion import Suspicions
 from kvorum.replication.clock import HybridClock, stamp_at
 from kvorum.replication.link import Link, LinkFailure, Reply
 from kvorum.replication.raft.core import Core, Settings
@@ -126,6 +127,7 @@ class Node:
         )
         self._connected_since_us: dict[str, int] = {}
         self._early: dict[int, list[RaftMessage]] = {}
+        self._suspicions = Suspicions()
         self._kicks = 0
         self._stopping = False
         self._failure: StoreError | None = None
@@ -407,12 +409,6 @@ class Node:
             and len(descriptor.replicas) > 1
             and not RaftLog.may_vote(self._store, descriptor.id)
         )
-        if suspect:
-            _log.error(
-                "a replica of a formed partition is missing from this node's disk; it will not vote until it"
-                " holds again what was committed",
-                extra={"partition": descriptor.id, "table": table.name},
-            )
         machine = PartitionMachine(descriptor.id, descriptor.table_id, self._store, self.clock)
         replica = self._make_replica(descriptor.id, descriptor.replicas, machine, suspect=suspect)
         partition = Partition(
@@ -546,6 +542,7 @@ class Node:
         if self._kicks % 10 == 0:
             self._trim_changes()
         self._purge_tombstones(everywhere=self._kicks % 10 == 0)
+        self._suspicions.look(self.engine.replicas, self.engine.now_us())
         if self._kicks % 20 == 0:
             self._restore_leaders()
         if self._kicks % 600 == 0:

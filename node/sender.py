@@ -29,8 +29,9 @@ BATCHES_A_KICK = 16
 BATCHES_AN_ANSWER = 2
 """So the number in flight grows to the window's size, as fast as the reader answers."""
 
-FAILURES_TOLD = 4
-"""So many in a row are news to an operator; fewer are an election, or an index that is just being made."""
+TOLD_AFTER_MS = 5_000
+"""What fails for so long is news to an operator; less is an election, a restart, an index that is just being made, or
+a table that is being deleted and has gone there first."""
 
 MakeReader = Callable[[Callable[[], None]], Reader]
 """(again) -> a reader; `again()` has it advanced in a coming turn of the loop."""
@@ -42,7 +43,7 @@ ReadersOf = Callable[[Partition], Mapping[str, MakeReader]]
 class _Tail:
     """One partition's changes on their way to one reader."""
 
-    __slots__ = ("name", "partition", "reader", "sender", "shipping")
+    __slots__ = ("failing_since_ms", "is_told", "name", "partition", "reader", "sender", "shipping")
 
     reader: Reader
     sender: ChangeSender
@@ -50,6 +51,8 @@ class _Tail:
     def __init__(self, partition: Partition, name: str) -> None:
         self.partition = partition
         self.name = name
+        self.failing_since_ms: int | None = None
+        self.is_told = False
         self.shipping = False  # on the stack: an answer may come before `ship` returns
 
 
@@ -176,8 +179,10 @@ class Senders:
         if not self._is_wanted(tail):
             return  # led no longer, or no longer wanted
         if isinstance(answer, ShipAnswer):
-            if tail.sender.failures >= FAILURES_TOLD:
-                self._log_state(logging.INFO, tail, "reached again")
+            tail.failing_since_ms = None
+            if tail.is_told:
+                tail.is_told = False
+                _log.info("changes are delivered again", extra=_fields(tail))
             tail.sender.acknowledged(number, answer.lost)
             self._ship(tail, BATCHES_AN_ANSWER)
             self._advance(tail)
@@ -185,13 +190,19 @@ class Senders:
             self._failed(tail, number, repr(answer))
 
     def _failed(self, tail: _Tail, number: int, reason: str) -> None:
-        tail.sender.failed(number, self._now_ms())
-        if tail.sender.failures == FAILURES_TOLD:
-            self._log_state(logging.WARNING, tail, f"cannot be reached: {reason}")
-
-    def _log_state(self, level: int, tail: _Tail, what: str) -> None:
-        _log.log(level, "%s %s", tail.reader, what, extra={"partition": tail.partition.descriptor.id})
+        now_ms = self._now_ms()
+        tail.sender.failed(number, now_ms)
+        if tail.failing_since_ms is None:
+            tail.failing_since_ms = now_ms
+        elif not tail.is_told and now_ms - tail.failing_since_ms >= TOLD_AFTER_MS:
+            tail.is_told = True
+            extra = {**_fields(tail), "reason": reason}
+            _log.warning("changes cannot be delivered; they wait in the change log", extra=extra)
 
     def _advance(self, tail: _Tail) -> None:
         if self._is_wanted(tail):
             tail.reader.advance(tail.sender)
+
+
+def _fields(tail: _Tail) -> dict[str, object]:
+    return {"reader": str(tail.reader), "partition": tail.partition.descriptor.id}

@@ -173,11 +173,6 @@ class ChangeSender:
         """The log was left before its end: there is something to do without any news."""
         return self._more
 
-    @property
-    def failures(self) -> int:
-        """So many answers in a row were failures."""
-        return self._failures
-
     def has_reached(self, index: int) -> bool:
         """Whether every change up to raft index `index` is acknowledged, or says nothing to the reader."""
         return self.cursor >= index or (not self._more and not self._window and self._scanned >= index)

@@ -34,11 +34,7 @@ _DOUBTFUL = re.compile(
 _LONGEST_BYTES = 64
 """More than any doubtful text has, so that none is missed where two reads meet."""
 
-_OUR_DOING = re.compile(
-    r"ended \(signal 9\); restarting"
-    # A table that was made while the node was dead looks as if the node had lost its disk; it comes by its own.
-    r"|a replica of a formed partition is missing from this node's disk"
-)
+_OUR_DOING = re.compile(r"ended \(signal 9\); restarting")
 _PAUSE_SECONDS = (0.1, 0.6)
 """Between a node's return and the next one's death."""
 
