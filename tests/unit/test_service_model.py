@@ -41,8 +41,13 @@ _WANT_TABLE_FIRST = {
 _OWN_WORDS = {"TagResourceInput", "UntagResourceInput", "ListTagsOfResourceInput", "Tag"}
 """Structures whose members AWS checks in words of their own."""
 _REQUIRED = {"CreateTableInput": ["AttributeDefinitions", "KeySchema"]}
+_ON_TABLES = (
+    *("CreateTable", "DeleteTable", "DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive"),
+    *("UpdateContinuousBackups", "UpdateTable", "UpdateTimeToLive"),
+)
+"""Operations that want a table's whole name, though the model takes one character."""
 _LENGTHS = {
-    ("CreateTableInput", "TableName"): (3, 255),
+    **{(f"{operation}Input", "TableName"): (3, 255) for operation in _ON_TABLES},
     ("CreateTableInput", "KeySchema"): (1, 2),
     ("LocalSecondaryIndex", "KeySchema"): (1, 2),
 }
