@@ -1,6 +1,6 @@
 """What UpdateItem counts of an update before it looks at the item: what the request writes, not what comes of it.
 
-No document states it. It was measured byte by byte in eu-west-2, and 22 of 33 regions do the same, by
+No document states it. It was measured byte by byte in eu-west-2, and 31 of 33 regions do the same, by
 paritysuite/dynamodb-conformance (tests/tier3/limits/itemSizeBySurface, October 2026).
 """
 
