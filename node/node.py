@@ -45,7 +45,8 @@ from kvorum.node.followers import BACKFILL_ITEMS, Followers
 from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.machine import Machine
-from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.partition import Partition
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.raft_log import RaftLog
 from kvorum.node.replica import Replica
 from kvorum.node.sender import Senders
@@ -548,7 +549,7 @@ class Node:
         if self._kicks % 600 == 0:
             self._early.clear()
             for partition in self.partitions.values():
-                partition.mark()
+                partition.tombstones.mark()
 
     def _leads_control(self) -> bool:
         return self._control is not None and self._control.leading
@@ -580,11 +581,11 @@ class Node:
     def _purge_tombstones(self, *, everywhere: bool) -> None:
         settings = self.settings
         for partition in self.partitions.values():
-            if not everywhere and not partition.purges_on:
+            if not everywhere and not partition.tombstones.purges_on:
                 continue
             kept_days = settings.tombstone_days if partition.index is None else settings.index_tombstone_days
             older_than_ms = self._ports.now_ms() - int(kept_days * 86_400_000)
-            partition.purge_tombstones(stamp_at(older_than_ms), TOMBSTONES_A_TURN)
+            partition.tombstones.purge(stamp_at(older_than_ms), TOMBSTONES_A_TURN)
 
     # ---- status ----
 

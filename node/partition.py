@@ -1,4 +1,4 @@
-"""One partition on one node: its state machine, and what its leader and its replicas answer.
+"""One partition on one node: what its leader and its replicas answer.
 
 A write is evaluated by the leader on what its log will have made of the item (the overlay: proposed, not
 applied yet), so that writes to one hot key pipeline; what goes into the log is the outcome, not the request.
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from operator import itemgetter
-from struct import Struct as Layout
 from typing import Any
 
 from kvorum.control.messages import (
@@ -28,212 +26,37 @@ from kvorum.control.messages import (
     WriteItem,
 )
 from kvorum.control.state import Partition as Descriptor
-from kvorum.model import change as change_log
 from kvorum.model import item as item_model
 from kvorum.model import record as records
 from kvorum.model.errors import ApiError, index_behind, item_collection_size_limit_exceeded
-from kvorum.model.index_keys import item_key_of
 from kvorum.model.keys import collection_of
 from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.model.requests import Update
 from kvorum.model.table import Index, Table
 from kvorum.node.answers import refused
 from kvorum.node.commands import (
-    AdvanceCursor,
-    AdvanceIndex,
-    CloseIndex,
     LocalChange,
     Mutate,
     Mutation,
-    OpenIndex,
     PartitionCommand,
-    PurgeTombstones,
-    decode,
     encode,
 )
 from kvorum.node.evaluation import NO_EFFECT, index_effect
-from kvorum.node.index_cursors import IndexCursors
 from kvorum.node.index_feed import IndexFeed
 from kvorum.node.index_pressure import LAG_ENTRIES_MAX, IndexPressure
-from kvorum.node.item_collections import ItemCollections, erase_sizes, store_size
+from kvorum.node.item_collections import ItemCollections
+from kvorum.node.pages import read_page
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.replica import Replica
-from kvorum.node.store import Batch, Family, Store
+from kvorum.node.store import Family, Store
+from kvorum.node.tombstones import Overlay, Tombstones
 from kvorum.replication.clock import HybridClock
 from kvorum.replication.link import Reply
 from kvorum.replication.lww import is_same_write, merge
-from kvorum.replication.raft.messages import Entry
 
-SCANNED_KEYS_MAX = 20_000
-"""A page ends after so many keys, tombstones included: nothing may hold the loop for long."""
-
-FETCHED_ITEMS_MAX = 4_000
-"""So many items a page fetches by their local index's entries, for the same reason: each is a read of its own."""
-
-# Counts are signed: were one ever wrong, the group must not stop for it.
 _BEHIND_MS, _LEADERLESS_MS = 100, 400
 """How long an eventual read waits for a replica that is behind, and how much longer for one that knows no leader: it
 has just started, or the group has just lost its leader. Together less than a router gives an attempt."""
-
-_CHECKPOINT = Layout(">Qqq")  # applied index, live items, their bytes
-_INDEX_CHECKPOINT = Layout(">Iqq")  # behind it for each local index: its id, entries, their bytes
-
-
-def _tombstone_key(partition: int, stamp: int, key: bytes) -> bytes:
-    return b"tombstone/" + partition.to_bytes(8, "big") + stamp.to_bytes(8, "big") + key
-
-
-class PartitionMachine:
-    """The replicated part: physical mutations into the store, in log order. Knows no requests."""
-
-    def __init__(self, partition: int, table_id: int, store: Store, clock: HybridClock) -> None:
-        self.partition = partition
-        self.prefix = table_id.to_bytes(4, "big")
-        self.cursors: dict[str, int] = {}
-        self.indexes: dict[int, tuple[int, int]] = {}
-        """Entries and their bytes, of the local indexes that ever had any."""
-        self.on_shown: Callable[[], None] = lambda: None
-        self.on_leadership: Callable[[], None] = lambda: None
-        self._store = store
-        self._clock = clock
-        self._checkpoint_key = b"partition/" + partition.to_bytes(8, "big")
-        saved = store.get(Family.META, self._checkpoint_key)
-        self.applied, self.items, self.bytes = _CHECKPOINT.unpack_from(saved) if saved else (0, 0, 0)
-        if saved:
-            for index, entries, size in _INDEX_CHECKPOINT.iter_unpack(saved[_CHECKPOINT.size :]):
-                self.indexes[index] = entries, size
-        self.shown: int = self.applied
-        self._cursor_prefix = b"cursor/" + partition.to_bytes(8, "big") + b"/"
-        for key, value in store.scan(Family.META, self._cursor_prefix, self._cursor_prefix + b"\xff"):
-            self.cursors[key[len(self._cursor_prefix) :].decode()] = int.from_bytes(value, "big")
-        self.index_cursors = IndexCursors(partition, store)
-        self._trimmed = 0
-        self.logged = self._newest_change()
-        self._forgotten_key = b"forgotten/" + partition.to_bytes(8, "big")
-        self._forgotten = int.from_bytes(store.get(Family.META, self._forgotten_key) or b"", "big")
-        clock.witness(self._forgotten)
-
-    def apply(self, entry: Entry, command: PartitionCommand | None, batch: Batch) -> int:
-        """Returns the entry's index."""
-        if command is None:
-            command = decode(entry.data)
-        match command:
-            case Mutate():
-                for offset, mutation in enumerate(command.mutations):
-                    self._mutate(mutation, entry.index, offset, batch)
-            case AdvanceCursor():
-                self._advance(command, batch)
-            case PurgeTombstones():
-                for key, stamp, erase in command.tombstones:
-                    batch.delete(Family.META, _tombstone_key(self.partition, stamp, key))
-                    if erase:
-                        batch.delete(Family.DATA, self.prefix + key)
-            case OpenIndex():
-                self.index_cursors.open(command, entry.index, batch)
-            case AdvanceIndex():
-                self.index_cursors.advance(command, batch)
-            case CloseIndex():
-                self.index_cursors.close(command, batch)
-        self.applied = entry.index
-        return entry.index
-
-    def checkpoint(self, index: int, batch: Batch) -> None:
-        self.applied = index
-        saved = _CHECKPOINT.pack(index, self.items, self.bytes)
-        for local, (entries, size) in self.indexes.items():
-            saved += _INDEX_CHECKPOINT.pack(local, entries, size)
-        batch.put(Family.META, self._checkpoint_key, saved)
-
-    def show(self, index: int) -> None:
-        self.shown = index
-        self.on_shown()
-
-    def leadership_changed(self) -> None:
-        self.on_leadership()
-
-    def erase(self, token_bounds: tuple[bytes, bytes], batch: Batch) -> None:
-        """The partition leaves this node for good."""
-        lower, upper = token_bounds
-        number = self.partition.to_bytes(8, "big")
-        for prefix in (self.prefix, *map(_index_prefix, self.indexes)):
-            batch.delete_range(Family.DATA, prefix + lower, prefix + upper)
-        erase_sizes(self.prefix, token_bounds, batch)
-        batch.delete_range(Family.CHANGES, number, number + b"\xff" * 16)
-        batch.delete_range(Family.META, b"tombstone/" + number, b"tombstone/" + number + b"\xff" * 16)
-        for region in self.cursors:
-            batch.delete(Family.META, self._cursor_prefix + region.encode())
-        self.index_cursors.erase(batch)
-        batch.delete(Family.META, self._forgotten_key)
-        batch.delete(Family.META, self._checkpoint_key)
-
-    def _mutate(self, mutation: Mutation, index: int, offset: int, batch: Batch) -> None:
-        record = mutation.record
-        if record is None:
-            batch.delete(Family.DATA, self.prefix + mutation.key)
-        else:
-            stamp = int.from_bytes(record[1:9], "big")
-            self._clock.witness(stamp)
-            if mutation.forget:
-                self._forget(mutation.key, stamp, batch)
-            else:
-                batch.put(Family.DATA, self.prefix + mutation.key, record)
-                if record[0] & records.TOMBSTONE:
-                    place = _tombstone_key(self.partition, stamp, mutation.key)
-                    batch.put(Family.META, place, index.to_bytes(8, "big"))
-            if mutation.log:
-                entry = change_log.Change(mutation.key, record, mutation.previous, mutation.service)
-                position = change_log.position(self.partition, index, offset)
-                batch.put(Family.CHANGES, position, change_log.encode(entry))
-                self.logged = index
-        self.items += mutation.items_delta
-        self.bytes += mutation.bytes_delta
-        if mutation.local is not None:
-            self._change_local(mutation.local, batch)
-
-    def _forget(self, key: bytes, stamp: int, batch: Batch) -> None:
-        """The item goes without a trace but this: whoever makes it anew must give it a newer stamp, or its entry would
-        lose to the tombstone that the indexes got. A clock forgets what it followed when its node restarts."""
-        batch.delete(Family.DATA, self.prefix + key)
-        if stamp > self._forgotten:
-            self._forgotten = stamp
-            batch.put(Family.META, self._forgotten_key, stamp.to_bytes(8, "big"))
-
-    def _change_local(self, change: LocalChange, batch: Batch) -> None:
-        for entry in change.entries:
-            key = _index_prefix(entry.index) + entry.key
-            if entry.record is None:
-                batch.delete(Family.DATA, key)
-            else:
-                batch.put(Family.DATA, key, entry.record)
-            entries, size = self.indexes.get(entry.index, (0, 0))
-            self.indexes[entry.index] = entries + entry.entries_delta, size + entry.bytes_delta
-        store_size(self.prefix, change, batch)
-
-    def _advance(self, command: AdvanceCursor, batch: Batch) -> None:
-        if command.index <= self.cursors.get(command.region, 0):
-            return
-        self.cursors[command.region] = command.index
-        batch.put(
-            Family.META, self._cursor_prefix + command.region.encode(), command.index.to_bytes(8, "big")
-        )
-
-    def trim(self, regions: list[str], batch: Batch) -> None:
-        """Drop the changes that every reader has passed; all, when nobody reads them. Local to this replica: the
-        cursors are replicated."""
-        if self.logged <= self._trimmed:
-            return
-        readers = [self.cursors.get(region, 0) for region in regions]
-        readers += [cursor.index for cursor in self.index_cursors.by_id.values()]
-        index = min(readers, default=self.logged)
-        if index > self._trimmed:
-            lower = change_log.position(self.partition, self._trimmed, 0)
-            batch.delete_range(Family.CHANGES, lower, change_log.position(self.partition, index + 1, 0))
-            self._trimmed = index
-
-    def _newest_change(self) -> int:
-        lower = change_log.position(self.partition, 0, 0)
-        upper = change_log.position(self.partition + 1, 0, 0)
-        newest = next(iter(self._store.scan(Family.CHANGES, lower, upper, reverse=True)), None)
-        return 0 if newest is None else change_log.index_of(newest[0])
 
 
 class Partition:
@@ -265,7 +88,7 @@ class Partition:
         self._clock = clock
         self._now_ms = now_ms
         self._prefix = machine.prefix
-        self._overlay: dict[bytes, tuple[int, bytes | None]] = {}
+        self._overlay: Overlay = {}
         self._overlay_term = 0
         self._collections = ItemCollections(machine.prefix, store)
         self._collection_bytes_max = item_collection_bytes_max
@@ -274,10 +97,7 @@ class Partition:
         self.feed = IndexFeed(machine.index_cursors, self)
         self.pressure = IndexPressure(machine, index_lag_entries_max)
         self.lost_merges = 0
-        self._marked = self._settled = 0
-        self._purged_stamp = 0
-        self.purges_on = False
-        """Whether the last purge has left expired tombstones behind."""
+        self.tombstones = Tombstones(descriptor.id, machine.prefix, machine, replica, store, self._overlay)
 
     @property
     def serving(self) -> bool:
@@ -321,13 +141,13 @@ class Partition:
             reply(Elsewhere(message.partition, self.replica.leader))
         elif self.replica.alone and self._overlay:
             newest = max(self._overlay.values(), key=itemgetter(0))
-            self._answer_from(newest, self._page(message), message.partition, reply)
+            self._answer_from(newest, self._read_page(message), message.partition, reply)
         elif message.strong:
-            self._answer_read(self._page(message), message.partition, reply)
+            self._answer_read(self._read_page(message), message.partition, reply)
         elif message.index_min > self.machine.shown:
-            self._when_shown(message.index_min, lambda: reply(self._page(message)), reply)
+            self._when_shown(message.index_min, lambda: reply(self._read_page(message)), reply)
         else:
-            reply(self._page(message))
+            reply(self._read_page(message))
 
     def statistics(self, index: int, reply: Reply) -> None:
         """`index`: a local one, 0 for the items."""
@@ -457,52 +277,6 @@ class Partition:
         """What nobody waits for. Whether it stands in the log, where another leader may still overwrite it."""
         return self.replica.propose(encode(command), command, lambda _: None) is not None
 
-    def mark(self) -> None:
-        """Called once a minute: what is applied now will have been here for a minute when the next mark is set."""
-        self._settled, self._marked = self._marked, self.machine.applied
-        self._purged_stamp = 0
-
-    def purge_tombstones(self, older_than_stamp: int, count_max: int) -> int:
-        """Propose the end of tombstones that are older. Returns how many.
-
-        Also of those only what has been here for a minute (`mark`): a change may come late with an old stamp, and its
-        tombstone must outlive the messages that it overtook.
-        """
-        self.purges_on = False
-        if not self.replica.serving:
-            return 0
-        number = self.descriptor.id
-        prefix_length = len(b"tombstone/") + 16
-        # Where the last purge ended: the store would have to step over everything that was removed before.
-        lower = _tombstone_key(number, self._purged_stamp, b"")
-        upper = _tombstone_key(number, older_than_stamp, b"")
-        expired: list[tuple[bytes, int, bool]] = []
-        for entry, applied in islice(self._store.scan(Family.META, lower, upper), 4 * count_max):
-            if int.from_bytes(applied, "big") > self._settled:
-                continue
-            key, stamp = (
-                entry[prefix_length:],
-                int.from_bytes(entry[prefix_length - 8 : prefix_length], "big"),
-            )
-            pending = self._overlay.get(key)
-            current = pending[1] if pending else self._store.get(Family.DATA, self._prefix + key)
-            erase = (
-                current is not None and records.is_tombstone(current) and records.stamp_of(current) == stamp
-            )
-            expired.append((key, stamp, erase))
-            if len(expired) == count_max:
-                break
-        if expired:
-            command = PurgeTombstones(expired)
-            index = self.replica.propose(encode(command), command, lambda _: None)
-            if index is not None:
-                self._purged_stamp = expired[-1][1]
-                self.purges_on = len(expired) == count_max
-                for key, _, erase in expired:
-                    if erase:
-                        self._overlay[key] = (index, None)
-        return len(expired)
-
     def leadership_changed(self) -> None:
         term = self.replica.core.term
         if term != self._overlay_term or not self.replica.serving:
@@ -584,36 +358,8 @@ class Partition:
 
     # ---- pages ----
 
-    def _page(self, message: ReadRange) -> PageAnswer:
-        index = self._index(message.index)
-        prefix = self._prefix if index is None else _index_prefix(index.id)
-        page: list[bytes] = []
-        room = message.bytes_max
-        items_max = message.items_max or SCANNED_KEYS_MAX
-        fetched: list[bytes] | None = None
-        if index is not None and message.fetch:
-            fetched = []
-            items_max = min(items_max, FETCHED_ITEMS_MAX)
-        pairs = self._store.scan(
-            Family.DATA, prefix + message.lower, prefix + message.upper, reverse=message.reverse
-        )
-        for scanned, (key, record) in enumerate(pairs, 1):
-            if not record[0] & records.TOMBSTONE:
-                page.append(record)
-                room -= records.size_of(record)
-                if index is not None and fetched is not None:
-                    fetched.append(self._fetched(index, key[len(prefix) :]))
-                    room -= records.size_of(fetched[-1])
-                if room < 0 or len(page) == items_max:
-                    return PageAnswer(page, key[len(prefix) :], fetched)
-            if scanned == SCANNED_KEYS_MAX:
-                return PageAnswer(page, key[len(prefix) :], fetched)
-        return PageAnswer(page, None, fetched)
-
-    def _fetched(self, index: Index, entry_key: bytes) -> bytes:
-        record = self._store.get(Family.DATA, self._prefix + item_key_of(index.keys, entry_key))
-        assert record is not None, "an entry without its item"
-        return record
+    def _read_page(self, message: ReadRange) -> PageAnswer:
+        return read_page(message, self._store, self._prefix, self._index(message.index))
 
     def _item(self, key: bytes) -> RecordAnswer:
         record = self._store.get(Family.DATA, self._prefix + key)
@@ -649,10 +395,6 @@ def _image(record: bytes | None) -> item_model.Image | None:
     if record is None or record[0] & records.TOMBSTONE:
         return None
     return item_model.Image(records.json_of(record), records.size_of(record))
-
-
-def _index_prefix(index: int) -> bytes:
-    return index.to_bytes(4, "big")
 
 
 def _merge_mutation(

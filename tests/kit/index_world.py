@@ -36,7 +36,8 @@ from kvorum.node.followers import Followers
 from kvorum.node.index_pressure import LAG_ENTRIES_MAX
 from kvorum.node.index_routes import IndexRoutes
 from kvorum.node.memory_store import MemoryStore
-from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.partition import Partition
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.sender import Senders
 from kvorum.node.store import Family
 from kvorum.replication.clock import HybridClock, stamp_at

@@ -14,7 +14,7 @@ from kvorum.node import partition as partition_module
 from kvorum.node.commands import Mutation
 from kvorum.node.index_feed import IndexFeed
 from kvorum.node.index_reader import IndexReader
-from kvorum.node.partition import PartitionMachine
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.readers import Entries
 from kvorum.node.store import Batch, Family
 from kvorum.replication.change_sender import ChangeSender

@@ -214,14 +214,14 @@ def test_tombstones_of_an_index_go_after_an_hour_and_a_minute_here() -> None:
 
     def purge(older_than_ms: int) -> int:
         purged = sum(
-            group.partition.purge_tombstones(stamp_at(older_than_ms), 10) for group in world.groups.values()
+            group.partition.tombstones.purge(stamp_at(older_than_ms), 10) for group in world.groups.values()
         )
         world.loop.run_for(0.1)
         return purged
 
     def mark() -> None:
         for group in world.groups.values():
-            group.partition.mark()
+            group.partition.tombstones.mark()
 
     now_ms = world.now_ms()
     assert purge(now_ms - 3_600_000) == 0
@@ -230,7 +230,7 @@ def test_tombstones_of_an_index_go_after_an_hour_and_a_minute_here() -> None:
     assert purge(now_ms + 60_000) == 0
     mark()
     assert purge(now_ms + 60_000) == 1
-    assert not any(group.partition.purges_on for group in world.groups.values())
+    assert not any(group.partition.tombstones.purges_on for group in world.groups.values())
     assert world.entries_of(2) == {}
     assert world.differences() == []
 
@@ -242,13 +242,13 @@ def test_many_tombstones_go_in_turns() -> None:
     _settle(world)
     turns = 0
     for group in world.groups.values():
-        group.partition.mark()
-        group.partition.mark()
+        group.partition.tombstones.mark()
+        group.partition.tombstones.mark()
         partition = group.partition
-        partition.purges_on = True
-        while partition.purges_on:
+        partition.tombstones.purges_on = True
+        while partition.tombstones.purges_on:
             turns += 1
-            partition.purge_tombstones(stamp_at(world.now_ms() + 60_000), 3)
+            partition.tombstones.purge(stamp_at(world.now_ms() + 60_000), 3)
             world.loop.run_for(0.1)
     assert turns > len(world.groups)
     assert len(world.entries_of(2)) == 1

@@ -45,12 +45,12 @@ from kvorum.model.table import (
     TableStatus,
 )
 from kvorum.model.values import dumps, item_size, loads
-from kvorum.node import evaluation, item_collections
-from kvorum.node import partition as partition_module
+from kvorum.node import evaluation, item_collections, pages, partition_machine
 from kvorum.node.commands import Mutate, decode
 from kvorum.node.item_collections import ItemCollections
 from kvorum.node.memory_store import MemoryStore
-from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.partition import Partition
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.store import Family
 from kvorum.replication.clock import HybridClock, stamp_at
 from kvorum.replication.raft.messages import Entry, EntryKind
@@ -485,7 +485,7 @@ def keeps_the_size_of_what_is_gone(patch: pytest.MonkeyPatch) -> None:
         if change.collection_bytes:
             original(prefix, change, batch)
 
-    patch.setattr(partition_module, "store_size", store_size)
+    patch.setattr(partition_machine, "store_size", store_size)
 
 
 def counts_in_memory_alone(patch: pytest.MonkeyPatch) -> None:
@@ -500,7 +500,7 @@ def counts_in_memory_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_items_by_their_entries_keys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(partition_module, "item_key_of", lambda index, entry: entry)
+    patch.setattr(pages, "item_key_of", lambda index, entry: entry)
 
 
 def refuses_no_growth(patch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from kvorum.control.state import Partition as Descriptor
 from kvorum.model import keys
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.node.memory_store import MemoryStore
-from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.partition import Partition
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.replication.clock import HybridClock
 
 _KEY = keys.encode_key(KeySchema(KeyPart("pk", "S")), {"pk": {"S": "a"}})

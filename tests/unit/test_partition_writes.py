@@ -14,7 +14,8 @@ from kvorum.model.requests import Delete, Expressions, Item, Legacy, Update, Wri
 from kvorum.model.table import KeyPart, KeySchema, Table, TableStatus
 from kvorum.node.commands import Mutate
 from kvorum.node.memory_store import MemoryStore
-from kvorum.node.partition import Partition, PartitionMachine
+from kvorum.node.partition import Partition
+from kvorum.node.partition_machine import PartitionMachine
 from kvorum.replication.clock import HybridClock
 
 SCHEMA = KeySchema(KeyPart("pk", "S"))
