@@ -15,7 +15,8 @@ from kvorum.cli.topology import NodeEntry, RegionEntry, RouterEntry, Topology
 from kvorum.control.messages import Hello, Message
 from kvorum.control.metrics import Scope
 from kvorum.node.disk_guard import DiskGuard
-from kvorum.node.node import Node, NodePorts, NodeSettings
+from kvorum.node.node import Node
+from kvorum.node.settings import NodePorts, NodeSettings
 from kvorum.node.store import Store, StoreError, StoreFullError
 from kvorum.replication.link import Link, Reply
 from kvorum.replication.raft.core import Settings

@@ -7,8 +7,7 @@ surroundings come in as ports, so that a whole region runs in one simulated proc
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from random import Random
 from typing import Any, get_args
 
@@ -18,43 +17,39 @@ from kvorum.control.directory import Directory
 from kvorum.control.messages import (
     ControlUpdates,
     Elsewhere,
-    MergeItems,
     NodeReport,
     PeerCommand,
     Propose,
-    ReadItem,
-    ReadRange,
-    ReadStatistics,
     ReadStatus,
-    Stale,
     StatusAnswer,
     Watch,
-    WriteItem,
 )
 from kvorum.control.state import Partition as Descriptor
 from kvorum.control.state import RegisterNode, Update
 from kvorum.model import keys
 from kvorum.model.errors import resource_not_found
-from kvorum.model.limits import ITEM_COLLECTION_BYTES_MAX
 from kvorum.model.table import Index, Table
 from kvorum.node.announcer import Announcer
 from kvorum.node.answers import refused
 from kvorum.node.control_group import ControlMachine, ControlService
-from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine, Scheduler
-from kvorum.node.followers import BACKFILL_ITEMS, Followers
-from kvorum.node.index_pressure import LAG_ENTRIES_MAX
+from kvorum.node.engine import INLINE_SYNC_US_MAX, Engine
+from kvorum.node.followers import Followers
+from kvorum.node.housekeeping import Housekeeping
 from kvorum.node.index_routes import IndexRoutes
+from kvorum.node.leaderships import Leaderships
 from kvorum.node.machine import Machine
 from kvorum.node.partition import Partition
+from kvorum.node.partition_door import PartitionDoor
 from kvorum.node.partition_machine import PartitionMachine
 from kvorum.node.raft_log import RaftLog
 from kvorum.node.replica import Replica
 from kvorum.node.sender import Senders
-from kvorum.node.store import Store, StoreError
+from kvorum.node.settings import NodePorts, NodeSettings
+from kvorum.node.store import StoreError
 from kvorum.node.suspicion import Suspicions
-from kvorum.replication.clock import HybridClock, stamp_at
+from kvorum.replication.clock import HybridClock
 from kvorum.replication.link import Link, LinkFailure, Reply
-from kvorum.replication.raft.core import Core, Settings
+from kvorum.replication.raft.core import Core
 from kvorum.replication.raft.messages import (
     RaftMessage,
 )
@@ -63,48 +58,6 @@ _log = logging.getLogger("kvorum.node")
 
 KICK_SECONDS = 0.1
 EARLY_MESSAGES_MAX = 1_000
-TOMBSTONES_A_TURN = 500
-"""So many expired tombstones go at a time, of each partition: once a second, and with every kick while there are
-more. An index whose keys change leaves as many as there are writes."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """`control_members`: the nodes that hold the control group, the same for every process of the region.
-    `replicas`: copies of every partition, 1 or 3. `raft`: timing in ticks of engine.TICK_SECONDS.
-    `tombstone_days`: how long a deletion is remembered; `index_tombstone_days`: of a global index's entry, which need
-    only outlive the messages that are under way. `reserve_bytes`, `inline_sync_us_max`: see disk_guard
-    and engine; None for their own. `item_collection_bytes_max`: of a table with local indexes. `backfill_items`: so
-    many of a table's items are entered in a new index at a time. `index_lag_entries_max`: see index_pressure."""
-
-    name: str
-    zone: str
-    region: str
-    address: str
-    control_members: tuple[str, ...]
-    replicas: int
-    raft: Settings
-    reserve_bytes: int | None = None
-    tombstone_days: float = 7.0
-    index_tombstone_days: float = 1 / 24
-    backfill_items: int = BACKFILL_ITEMS
-    inline_sync_us_max: int | None = None
-    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
-    index_lag_entries_max: int = LAG_ENTRIES_MAX
-
-
-@dataclass(slots=True)
-class NodePorts:
-    """`links`: to the other nodes of the region, by name. `link_to_region`: to some router of a peer region,
-    None while there is none. `on_failure`: the store failed, stop the process."""
-
-    store: Store
-    scheduler: Scheduler
-    now_ms: Callable[[], int]
-    random: Random
-    links: Mapping[str, Link]
-    link_to_region: Callable[[str], Link | None]
-    on_failure: Callable[[StoreError], None]
 
 
 class Node:
@@ -126,7 +79,7 @@ class Node:
             settings.reserve_bytes,
             INLINE_SYNC_US_MAX if settings.inline_sync_us_max is None else settings.inline_sync_us_max,
         )
-        self._connected_since_us: dict[str, int] = {}
+        self._leaderships = Leaderships(settings.name, self.engine, self.partitions, ports.links)
         self._early: dict[int, list[RaftMessage]] = {}
         self._suspicions = Suspicions()
         self._kicks = 0
@@ -142,6 +95,9 @@ class Node:
             self._control = ControlService(machine, log, self._send_to_region)
         else:
             self.directory = Directory()
+        self._housekeeping = Housekeeping(
+            settings, ports.store, self.engine, self.partitions, self.directory, ports.now_ms
+        )
         self.routes = IndexRoutes(
             settings.name, settings.region, self.directory, self.partitions, ports.links
         )
@@ -170,11 +126,7 @@ class Node:
             self._indexed,
         )
         self._handlers: dict[Any, Callable[[Any, Any, Link], None]] = {
-            ReadItem: self._read_item,
-            WriteItem: self._write_item,
-            ReadRange: self._read_range,
-            ReadStatistics: self._read_statistics,
-            MergeItems: self._merge_items,
+            **PartitionDoor(settings.name, self.partitions, self.directory).handlers,
             ReadStatus: self._read_status,
             ControlUpdates: self._control_updates,
             Propose: self._to_control,
@@ -211,20 +163,9 @@ class Node:
         return None
 
     def hand_over(self) -> bool:
-        """Pass leadership of every group to another replica, before a graceful stop. True when nothing is
-        led any more that somebody else could lead."""
+        """Before a graceful stop. True when nothing is led any more that somebody else could lead."""
         self._stopping = True
-        now_us = self.engine.now_us()
-        led = 0
-        for replica in self.engine.replicas.values():
-            if not replica.core.is_leader:
-                continue
-            heirs = [name for name in self._voters(replica.group) if self._is_connected(name)]
-            if heirs:
-                led += 1
-                replica.core.transfer_leadership(min(heirs, key=self._load_of), now_us)
-                self.engine.wake(replica)
-        return led == 0
+        return self._leaderships.hand_over()
 
     def stop(self) -> None:
         self._stopping = True
@@ -234,7 +175,7 @@ class Node:
     # ---- links ----
 
     def link_up(self, link: Link) -> None:
-        self._connected_since_us[link.peer] = self.engine.now_us()
+        self._leaderships.connected(link.peer)
         self._announcer.connected(link)
         if self._control is not None:
             # Whoever it is will Watch; if that is lost, or was said to the node that this one replaces after a
@@ -252,54 +193,13 @@ class Node:
         if self._control is not None:
             self._control.unwatch(link)
         if link.peer in self._ports.links and not self._ports.links[link.peer].connected:
-            self._connected_since_us.pop(link.peer, None)
+            self._leaderships.disconnected(link.peer)
             self.engine.unreachable(link.peer)
 
     def handle(self, message: Any, reply: Reply | None, link: Link) -> None:
         handler = self._handlers.get(type(message))
         if handler is not None:
             handler(message, reply, link)
-
-    # ---- requests for partitions ----
-
-    def _partition(self, message: Any, reply: Reply) -> Partition | None:
-        partition = self.partitions.get(message.partition)
-        if partition is None:
-            known = self.directory.partitions.get(message.partition)
-            leader = (
-                known.preferred_leader if known and known.preferred_leader != self.settings.name else None
-            )
-            reply(Elsewhere(message.partition, leader))
-        elif partition.descriptor.epoch != message.epoch:
-            reply(Stale(message.partition, self.directory.version))
-        else:
-            return partition
-        return None
-
-    def _read_item(self, message: ReadItem, reply: Reply, link: Link) -> None:
-        partition = self._partition(message, reply)
-        if partition is not None:
-            partition.read_item(message, reply)
-
-    def _write_item(self, message: WriteItem, reply: Reply, link: Link) -> None:
-        partition = self._partition(message, reply)
-        if partition is not None:
-            partition.write_item(message, reply)
-
-    def _read_range(self, message: ReadRange, reply: Reply, link: Link) -> None:
-        partition = self._partition(message, reply)
-        if partition is not None:
-            partition.read_range(message, reply)
-
-    def _read_statistics(self, message: ReadStatistics, reply: Reply, link: Link) -> None:
-        partition = self._partition(message, reply)
-        if partition is not None:
-            partition.statistics(message.index, reply)
-
-    def _merge_items(self, message: MergeItems, reply: Reply, link: Link) -> None:
-        partition = self._partition(message, reply)
-        if partition is not None:
-            partition.merge_items(message, reply)
 
     # ---- consensus ----
 
@@ -333,19 +233,6 @@ class Node:
         replica = Replica(group, core, log, machine, self.engine, suspect=suspect)
         self.engine.add(replica)
         return replica
-
-    def _voters(self, group: int) -> tuple[str, ...]:
-        """The other voters of a group."""
-        voters = self.partitions[group].descriptor.replicas if group else self.settings.control_members
-        return tuple(name for name in voters if name != self.settings.name)
-
-    def _is_connected(self, name: str) -> bool:
-        link = self._ports.links.get(name)
-        return link is not None and link.connected
-
-    def _load_of(self, name: str) -> int:
-        """How many groups this node believes `name` leads."""
-        return sum(replica.leader == name for replica in self.engine.replicas.values())
 
     def _store_failed(self, error: StoreError) -> None:
         if self._failure is None:
@@ -474,26 +361,6 @@ class Node:
         if table is not None:
             partition.feed.tend(table, self.directory.version)
 
-    def _tell_pressure(self, partition: Partition) -> None:
-        news = partition.pressure.news() if partition.replica.serving else None
-        if news is None:
-            return
-        known = self.directory.indexes_by_id.get(news.index_id)
-        extra = {
-            "partition": partition.descriptor.id,
-            "table": partition.table.name,
-            "index": known[1].name if known is not None else "",
-            "log_entries_behind": news.lag,
-        }
-        if news.refuses:
-            _log.warning(
-                "writes are refused, for a global index is too far behind: find out why its partitions take no entries"
-                " (kvorum status), or delete the index",
-                extra=extra,
-            )
-        else:
-            _log.info("writes are taken again: the global index has caught up", extra=extra)
-
     def _indexed(self, group: int) -> tuple[int, ...]:
         partition = self.partitions.get(group)
         return partition.feed.indexed if partition is not None and partition.replica.serving else ()
@@ -532,7 +399,6 @@ class Node:
             return  # reads go on, and nothing else
         for partition in self.partitions.values():
             self._tend(partition)
-            self._tell_pressure(partition)
         self.senders.kick()
         if not self._announcer.registered and (self._kicks % 5 == 0 or self._leads_control()):
             self._announcer.register()
@@ -541,11 +407,12 @@ class Node:
             if self._control is not None:
                 self._control.kick()
         if self._kicks % 10 == 0:
-            self._trim_changes()
-        self._purge_tombstones(everywhere=self._kicks % 10 == 0)
+            self._housekeeping.trim_changes()
+        self._housekeeping.purge_tombstones(everywhere=self._kicks % 10 == 0)
+        self._housekeeping.tell_pressure()
         self._suspicions.look(self.engine.replicas, self.engine.now_us())
         if self._kicks % 20 == 0:
-            self._restore_leaders()
+            self._leaderships.restore()
         if self._kicks % 600 == 0:
             self._early.clear()
             for partition in self.partitions.values():
@@ -553,39 +420,6 @@ class Node:
 
     def _leads_control(self) -> bool:
         return self._control is not None and self._control.leading
-
-    def _trim_changes(self) -> None:
-        batch = self._store.batch()
-        for partition in self.partitions.values():
-            peers = [region for region in partition.table.regions if region != self.settings.region]
-            partition.machine.trim(peers, batch)
-        self.engine.write(batch)
-
-    def _restore_leaders(self) -> None:
-        """Spread the load again after failures: hand a partition to its preferred leader once that node has
-        been back long enough to be trusted with it."""
-        now_us = self.engine.now_us()
-        for partition in self.partitions.values():
-            preferred = partition.descriptor.preferred_leader
-            since_us = self._connected_since_us.get(preferred)
-            if (
-                preferred != self.settings.name
-                and partition.replica.serving
-                and since_us is not None
-                and now_us - since_us > 10_000_000
-                and self._is_connected(preferred)
-                and partition.replica.core.transfer_leadership(preferred, now_us)
-            ):
-                self.engine.wake(partition.replica)
-
-    def _purge_tombstones(self, *, everywhere: bool) -> None:
-        settings = self.settings
-        for partition in self.partitions.values():
-            if not everywhere and not partition.tombstones.purges_on:
-                continue
-            kept_days = settings.tombstone_days if partition.index is None else settings.index_tombstone_days
-            older_than_ms = self._ports.now_ms() - int(kept_days * 86_400_000)
-            partition.tombstones.purge(stamp_at(older_than_ms), TOMBSTONES_A_TURN)
 
     # ---- status ----
 

@@ -27,7 +27,8 @@ from kvorum.model import values
 from kvorum.model.table import Table, TableStatus
 from kvorum.node.disk_guard import DiskGuard
 from kvorum.node.index_pressure import LAG_ENTRIES_MAX
-from kvorum.node.node import Node, NodePorts, NodeSettings
+from kvorum.node.node import Node
+from kvorum.node.settings import NodePorts, NodeSettings
 from kvorum.node.store import Family, StoreError, StoreFullError
 from kvorum.replication.link import Handler, Link, Reply
 from kvorum.replication.raft.core import Settings
