@@ -16,5 +16,5 @@ REQUEST = service_model.request("GetResourcePolicy")
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    existing_table(tags.resource_name(body, cluster, REQUEST.operation), cluster, REQUEST.operation)
+    existing_table(tags.resource_name(body, cluster), cluster, REQUEST.operation)
     raise errors.policy_not_found(body["ResourceArn"])

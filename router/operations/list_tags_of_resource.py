@@ -17,7 +17,7 @@ REQUEST = service_model.request("ListTagsOfResource")
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    name = tags.resource_name(body, cluster, "ListTagsOfResource")
+    name = tags.resource_name(body, cluster)
     if "NextToken" in body:
         raise errors.validation("Invalid NextToken")  # none was ever given out
     table = tags.resource(name, body, cluster)

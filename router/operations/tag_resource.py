@@ -16,7 +16,7 @@ REQUEST = service_model.request("TagResource")
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.examine(body)  # what is kept must hold no unknown members
-    name = tags.resource_name(body, cluster, "TagResource", "Tags")
+    name = tags.resource_name(body, cluster, "Tags")
     if not body["Tags"]:
         raise errors.validation("Atleast one Tag needs to be provided as Input.")
     tags.check_tags(body["Tags"])

@@ -16,7 +16,7 @@ REQUEST = service_model.request("UntagResource")
 
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
-    name = tags.resource_name(body, cluster, "UntagResource", "TagKeys")
+    name = tags.resource_name(body, cluster, "TagKeys")
     if not body["TagKeys"]:
         raise errors.validation("Atleast one Tag Key needs to be provided as Input.")
     tags.check_keys(body["TagKeys"])

@@ -61,7 +61,15 @@ def test_an_arn_is_as_good_as_a_name(cluster: FakeCluster, operation: str) -> No
 def test_a_table_of_another_region_is_none(cluster: FakeCluster, operation: str) -> None:
     arn = ARN.replace("eu-test-1", "us-test-1")
     assert cluster.error(operation, **_request(operation, arn)) == (
-        f"ValidationException: Invalid TableArn: Invalid ResourceArn provided as input {arn}"
+        f"ValidationException: 1 validation error detected: Invalid AWS region in '{arn}'"
+    )
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_table_of_another_partition_is_none(cluster: FakeCluster, operation: str) -> None:
+    arn = ARN.replace("arn:aws:", "arn:aws-cn:")
+    assert cluster.error(operation, **_request(operation, arn)) == (
+        f"ValidationException: 1 validation error detected: Invalid AWS partition in '{arn}'"
     )
 
 
