@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from kvorum.control.claims import ENDED_MAX
 from kvorum.control.state import (
     COUNTERS_KEY,
     ActivateTable,
@@ -29,7 +30,7 @@ from kvorum.control.state import (
     load,
     record_key,
 )
-from kvorum.control.transition import ENDED_MAX, UPDATES_MAX, apply
+from kvorum.control.transition import UPDATES_MAX, apply
 from kvorum.model.table import KeyPart, KeySchema, TableStatus
 
 TOKENS = 1 << 64
