@@ -78,7 +78,10 @@ class AccessPath(Struct, frozen=True):
         key = keys.encode_item_key(self.table.keys, entry)
         if self.index is None:
             return key
-        indexed = index_keys.entry_key(self.keys, entry, key)
+        if self.index.local:
+            indexed = index_keys.local_entry_key(self.keys, entry, key)
+        else:
+            indexed = index_keys.entry_key(self.table.keys, self.keys, entry, key)
         if indexed is None:
             raise errors.validation("The provided key element does not match the schema")
         return indexed

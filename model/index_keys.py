@@ -3,10 +3,11 @@
     8 bytes       token of the hash part: where the entry lies among a global index's partitions
     hash part     each partition-key attribute's value, self-delimiting as in model/keys
     range part    each sort-key attribute's value, self-delimiting as well: what follows must not change their order
+    8 bytes       of a global index: hash of the item's partition and sort key, by which AWS orders entries of equal keys
     item part     the item's own key without its token: one entry for one item
 
 A local index's hash part is its item's own, so an entry has its item's token. As in model/keys, this layout is on
-disk and never changes, and every function takes values that model/values has read.
+disk, and every function takes values that model/values has read.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from kvorum.model import keys
+from kvorum.model import keys, numbers
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Item
-from kvorum.model.table import IndexKeys, KeyPart
+from kvorum.model.table import IndexKeys, KeyPart, KeySchema
 
 _TOKEN_BYTES = 8
 
 
-def entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
-    """The key of the item's entry. None when it has none: an attribute of the index's key is missing, or is what no
-    write of an indexed table lets in (another type, empty, too long) but a table may have held before its index.
-    `item_key`: the item's, as model/keys encodes it."""
+def entry_key(schema: KeySchema, index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
+    """The key of the item's entry in a global index. None when it has none: an attribute of the index's key is missing,
+    or is what no write of an indexed table lets in (another type, empty, too long) but a table may have held before its
+    index. `schema`: the table's; `item_key`: the item's, as model/keys encodes it."""
     hash_contents = _contents(index.hash, item)
     range_contents = _contents(index.range, item)
     if hash_contents is None or range_contents is None:
@@ -33,11 +34,12 @@ def entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
     if _size(hash_contents) > HASH_KEY_BYTES_MAX or _size(range_contents) > RANGE_KEY_BYTES_MAX:
         return None
     prefix = _prefix(index.hash, hash_contents)
-    return prefix + _delimited(index.range, range_contents) + item_key[_TOKEN_BYTES:]
+    tie = item_key[:_TOKEN_BYTES] if schema.range is None else keys.pair_hash(schema.hash, schema.range, item)
+    return prefix + _delimited(index.range, range_contents) + tie + item_key[_TOKEN_BYTES:]
 
 
 def local_entry_key(index: IndexKeys, item: Item, item_key: bytes) -> bytes | None:
-    """What `entry_key` says of a local index, whose hash part is the item's own."""
+    """What `entry_key` says, of a local index, whose hash part is the item's own."""
     contents = _contents(index.range, item)
     if contents is None or _size(contents) > RANGE_KEY_BYTES_MAX:
         return None
@@ -100,7 +102,10 @@ def hash_prefix(index: IndexKeys, hash_values: Sequence[AttributeValue]) -> byte
 
 def _prefix(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
     delimited = _delimited(parts, contents)
-    return keys.token_bytes(contents[0] if len(contents) == 1 else delimited) + delimited
+    if len(contents) > 1:
+        return keys.token_bytes(delimited) + delimited
+    hashed = numbers.hashed(numbers.decode(contents[0])) if parts[0].kind == "N" else contents[0]
+    return keys.token_bytes(hashed) + delimited
 
 
 def _delimited(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:

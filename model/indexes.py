@@ -12,7 +12,7 @@ Source: AWS developer guide, "Using Global Secondary Indexes in DynamoDB", "Loca
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from kvorum.model import record as records
@@ -39,7 +39,7 @@ class View:
 
     def __init__(self, keys: KeySchema, index: Index) -> None:
         self.index = index
-        self._key_of = local_entry_key if index.local else entry_key
+        self._key_of = local_entry_key if index.local else partial(entry_key, keys)
         self._key_names = [part.name for part in (*index.keys.hash, *index.keys.range)]
         self._names: frozenset[str] | None = None
         if index.projection is not ProjectionKind.ALL:
@@ -72,7 +72,7 @@ class View:
         elif entry is not None and after is not None and self._has_key_of(before, after):
             old_key = entry.key
         else:
-            old_key = entry_key(self.index.keys, before, item_key)
+            old_key = self._key_of(self.index.keys, before, item_key)
         if entry is not None and entry.key == old_key and entry.attributes == self._shown(before):
             return []
         stamp, region = records.stamp_of(record), records.region_of(record)

@@ -1,12 +1,13 @@
 """Primary keys as bytes: what routes an item, and what orders it in the store.
 
-    8 bytes       token, big endian: where the item's collection lies among the table's partitions
+    8 bytes       token, big endian: where the item's collection lies among the table's partitions. It is AWS's own
+                  hash, so that a Scan, and its segments, find items in AWS's order
     hash part     the partition key's value: S (UTF-8) and B with 00 written as 00 FF and ended by 00 01,
                   N as numbers.encode writes it; so no hash part is a prefix of another
     range part    the sort key's value, when the table has one: S and B as they are, N as above
 
 Keys with an equal hash value lie together and sort as DynamoDB sorts them: S by UTF-8 bytes, N by value, B by
-unsigned bytes. This layout, the token's hash included, is on disk: it never changes.
+unsigned bytes. This layout, the token's hash included, is on disk: whoever changes it changes the store's format.
 
 Every function takes values that model/values has read. Limits and texts: AWS developer guide, "Constraints",
 partition keys and sort keys.
@@ -15,7 +16,7 @@ partition keys and sort keys.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from hashlib import blake2b
+from hashlib import md5
 from itertools import pairwise
 from typing import cast
 
@@ -38,15 +39,31 @@ _ESCAPED_ZERO = b"\x00\xff"
 _INVALID = "One or more parameter values were invalid: "
 
 
-def token(hash_bytes: bytes) -> int:
-    """Where a partition key's value belongs, 0 <= token < 2**64 - 1. `hash_bytes`: S as UTF-8, N as
-    numbers.encode, B as it is."""
-    return int.from_bytes(token_bytes(hash_bytes), "big")
+_HASH = md5(b"Outliers", usedforsecurity=False)
+"""What AWS's hash begins with, as dynalite's tests have found out."""
 
 
-def token_bytes(hash_bytes: bytes) -> bytes:
-    digest = blake2b(hash_bytes, digest_size=_TOKEN_BYTES).digest()
+def token(hashed: bytes) -> int:
+    """Where a partition key's value belongs, 0 <= token < 2**64 - 1. `hashed`: S as UTF-8, N as numbers.hashed, B as it
+    is."""
+    return int.from_bytes(token_bytes(hashed), "big")
+
+
+def token_bytes(hashed: bytes) -> bytes:
+    state = _HASH.copy()
+    state.update(hashed)
+    digest = state.digest()[:_TOKEN_BYTES]
     return digest if digest != _AFTER_EVERY_KEY else _LAST_TOKEN
+
+
+def pair_hash(hash_part: KeyPart, range_part: KeyPart, item: Item) -> bytes:
+    """Both key attributes of `item`, which it has, hashed together."""
+    pair = [_hashed(part.kind, cast(str, item[part.name][part.kind])) for part in (hash_part, range_part)]
+    return token_bytes(b"".join(pair))
+
+
+def _hashed(kind: str, content: str) -> bytes:
+    return numbers.hashed(content) if kind == "N" else content_bytes(kind, content)
 
 
 # ---- keys -------------------------------------------------------------------------------------------------
@@ -127,7 +144,7 @@ def _content_in_key(part: KeyPart, key: Item) -> str:
 def _hash_prefix(part: KeyPart, content: str) -> bytes:
     hash_bytes = _bytes_of(part, content)
     if part.kind == "N":
-        return token_bytes(hash_bytes) + hash_bytes
+        return token_bytes(numbers.hashed(content)) + hash_bytes
     if len(hash_bytes) > HASH_KEY_BYTES_MAX:
         raise validation(
             f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes"

@@ -171,6 +171,24 @@ def encode(text: str) -> bytes:
     return bytes.fromhex(f"01{EXPONENT_MAX - point + 1:02x}{digits.translate(_NEGATIVE_NIBBLES)}{end}")
 
 
+def hashed(text: str) -> bytes:
+    """What AWS hashes of a canonical number: Oracle's NUMBER, one byte for the exponent and one for each base-100 digit,
+    and a last one for a negative of fewer than 20 (dynalite's tests)."""
+    if text == "0":
+        return b"\x80"
+    negative = text[0] == "-"
+    digits, point = _significant(text[1:] if negative else text)
+    if point & 1:
+        digits, point = "0" + digits, point + 1
+    if len(digits) & 1:
+        digits += "0"
+    exponent = point // 2 + 192
+    pairs = [int(digits[place : place + 2]) for place in range(0, len(digits), 2)]
+    if not negative:
+        return bytes([exponent, *[pair + 1 for pair in pairs]])
+    return bytes([255 - exponent, *[101 - pair for pair in pairs], *([102] if len(pairs) < 20 else [])])
+
+
 def decode(data: bytes) -> str:
     """The canonical number that `encode` wrote as exactly `data`."""
     if data == _ZERO:

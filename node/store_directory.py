@@ -1,6 +1,6 @@
 """A store's directory: who it belongs to, what its format is, and how far its writes were once durable.
 
-FORMAT    one line, "kvorum-store 1": written first, so that nothing else is ever taken for ours
+FORMAT    one line, "kvorum-store 2": written first, so that nothing else is ever taken for ours
 SYNCED    the sequence number that the last completed sync had reached
 options/  the engine's options, as text
 db/       the engine's own files
@@ -20,7 +20,7 @@ from typing import Final
 from kvorum.node.store import StoreBrokenError, StoreDirectoryError, StoreError, StoreFullError
 
 _FORMAT_NAME: Final = "kvorum-store"
-_FORMAT_VERSION: Final = 1
+_FORMAT_VERSION: Final = 2
 # What a fresh file system or a creation that was cut short leaves behind.
 _IGNORED_WHEN_NEW: Final = frozenset({"lost+found", "FORMAT.new"})
 

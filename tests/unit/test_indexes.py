@@ -65,7 +65,7 @@ def _schema_and_items(draw: st.DrawFn) -> tuple[IndexKeys, list[Item]]:
 
 
 def _entry_key(schema: IndexKeys, item: Item) -> bytes:
-    found = index_keys.entry_key(schema, item, keys.encode_item_key(SCHEMA, item))
+    found = index_keys.entry_key(SCHEMA, schema, item, keys.encode_item_key(SCHEMA, item))
     assert found is not None
     return found
 
@@ -145,10 +145,31 @@ def _satisfies(value: object, operator: str, operands: list[object]) -> bool:
             return first <= value <= operands[1]  # type: ignore[operator,no-any-return]
 
 
+@pytest.mark.parametrize(
+    ("indexed", "pairs"),
+    [
+        ((), ["bb", "aa", "ce", "ea", "da", "cd"]),
+        (("d",), ["da", "ba", "ca", "db", "cb"]),
+    ],
+)
+def test_entries_of_equal_keys_are_in_the_order_that_aws_has_them_in(
+    indexed: tuple[str, ...], pairs: list[str]
+) -> None:
+    index = IndexKeys((KeyPart("c", "S"),), tuple(KeyPart(name, "S") for name in indexed))
+    schema = KeySchema(KeyPart("a", "S"), KeyPart("b", "S"))
+    entries: list[bytes] = []
+    for first, second in pairs:
+        item: Item = {"a": {"S": first}, "b": {"S": second}, "c": {"S": "any"}, "d": {"S": "equal"}}
+        entry = index_keys.entry_key(schema, index, item, keys.encode_item_key(schema, item))
+        assert entry is not None
+        entries.append(entry)
+    assert entries == sorted(entries)
+
+
 def test_a_local_index_entry_has_its_items_token() -> None:
     item: Item = {"pk": {"S": "a\x00b"}, "sk": {"N": "1"}, "when": {"S": "now"}}
     key = keys.encode_item_key(SCHEMA, item)
-    entry = index_keys.entry_key(IndexKeys((KeyPart("pk", "S"),), (KeyPart("when", "S"),)), item, key)
+    entry = index_keys.local_entry_key(IndexKeys((KeyPart("pk", "S"),), (KeyPart("when", "S"),)), item, key)
     assert entry is not None
     assert keys.token_of(entry) == keys.token_of(key)
     assert entry.startswith(keys.hash_prefix(SCHEMA, item["pk"]))

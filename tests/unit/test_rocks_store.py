@@ -454,7 +454,7 @@ def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("kvorum-store 2\n", "has store format 2"), ("something\n", "does not say"), ("", "does not say")],
+    [("kvorum-store 1\n", "has store format 1"), ("something\n", "does not say"), ("", "does not say")],
 )
 def test_another_format_is_refused_in_words(tmp_path: Path, content: str, words: str) -> None:
     open_small(tmp_path).close()
