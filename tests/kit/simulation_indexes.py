@@ -18,9 +18,11 @@ from tests.kit.index_checker import differences
 from tests.kit.simulation_clients import Ports, send, table_body
 from tests.kit.simulation_history import Violation
 from tests.kit.simulation_local_indexes import LOCAL, check_local_indexes
+from tests.kit.simulation_records import records_of
 
 if TYPE_CHECKING:
-    from tests.kit.cluster_simulation import ClusterSimulation, NodeHost, Region
+    from tests.kit.cluster_simulation import ClusterSimulation
+    from tests.kit.simulation_hosts import NodeHost, Region
 
 _BORN = {
     "by-writer": ([("w", "HASH")], {"ProjectionType": "KEYS_ONLY"}),
@@ -132,11 +134,11 @@ def _unsettled_cursors(host: NodeHost, partition: Partition, known: set[int]) ->
 
 def check_indexes(simulation: ClusterSimulation, region: Region, table: Table) -> None:
     """Every index is what its table makes of it. Raises Violation."""
-    items = simulation.records_of(region, table.id)
+    items = records_of(region, table.id)
     for index in table.indexes:
         if index.local:
             continue
-        entries = simulation.records_of(region, index.id)
+        entries = records_of(region, index.id)
         for difference in differences(table.keys, index, items, entries):
             raise Violation(f"{region.name}: {difference}")
     check_local_indexes(simulation, region, table)

@@ -16,7 +16,8 @@ from tests.kit.index_checker import expected_entries
 from tests.kit.simulation_history import Violation
 
 if TYPE_CHECKING:
-    from tests.kit.cluster_simulation import ClusterSimulation, NodeHost, Region
+    from tests.kit.cluster_simulation import ClusterSimulation
+    from tests.kit.simulation_hosts import NodeHost, Region
 
 LOCAL = {
     "near-writer": ([("p", "HASH"), ("w", "RANGE")], {"ProjectionType": "KEYS_ONLY"}),

@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
-from tests.kit.cluster_simulation import ClusterSimulation, NodeHost, RouterLife
+from tests.kit.cluster_simulation import ClusterSimulation
 from tests.kit.simulation_clients import ItemClient
 from tests.kit.simulation_history import Key, Operation, Outcome, check_fresh
+from tests.kit.simulation_hosts import NodeHost, RouterLife
 
 CHUNK = 10
 BROKEN_ONCE = (

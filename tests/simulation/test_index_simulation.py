@@ -25,7 +25,7 @@ def made_anew_by_a_slow_clock() -> None:
             assert outcome_within(simulation, client.write(router, kind, key), 2.0) is Outcome.OK
         settle(simulation)
         for host in simulation.node_hosts:
-            simulation.crash(host, 0.1)
+            simulation.faults.crash(host, 0.1)
             host.clock.wall_offset_ms -= 10_000
         simulation.wait(0.2)
         settle(simulation)
