@@ -176,7 +176,7 @@ def _members(structure: str, member: str, shape: Shape) -> Shape:
         case _, "AttributesToGet", ListOf():
             # A name too long is told as such, by the operations.
             return replace(shape, member=Text(), length_max=ATTRIBUTES_TO_GET_MAX)
-        case (("QueryInput" | "ScanInput"), _, Whole()):
+        case "QueryInput", _, Whole():
             return replace(shape, echo=Echo.NONE)
         case "UpdateItemInput", "ReturnValues", _:
             return replace(_RETURN_VALUES, alone=True)

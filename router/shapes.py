@@ -64,9 +64,8 @@ class Layer(Enum):
     """
 
     OLDER = 0
-    """All constraints together, each with the value that violates it. A Scan's values are still looked at so, in all
-    regions, though eu-west-2 and three others tell what is wrong with its other parameters in the newer way
-    (router/service_model, router/operations/scan)."""
+    """All constraints together, each with the value that violates it. A Scan is among them: 29 of 33 regions tell its
+    faults so, though eu-west-2 has begun to tell some in the newer way."""
     NEWER = 1
     """GetItem, BatchGetItem, Query. Some constraints hide the value, and some are told alone, without looking on. A
     request without a required member, or deeper than LEVELS_MAX, is still treated in the older way."""

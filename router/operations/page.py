@@ -249,12 +249,13 @@ def read_older_filter(body: Body, parameter: str, layer: Layer) -> LegacyConditi
         raise in_older_words(error) if layer is Layer.OLDER else error from None
 
 
-def check_select(body: Body) -> None:
+def check_select(body: Body, layer: Layer) -> None:
     """Raises ValidationException when Select does not go with the other parameters."""
     select: str | None = body.get("Select")
     problem = None if select is None else _problem_of_select(select, body)
     if problem is not None:
-        raise errors.in_envelope(errors.validation(problem))
+        error = errors.validation(problem)
+        raise error if layer is Layer.OLDER else errors.in_envelope(error)
 
 
 def _problem_of_select(select: str, body: Body) -> str | None:

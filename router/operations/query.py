@@ -32,7 +32,7 @@ EXPRESSIONS = ExpressionParameters(
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     present = EXPRESSIONS.present(body)
-    page.check_select(body)
+    page.check_select(body, REQUEST.layer)
     older_filter = page.read_older_filter(body, "QueryFilter", REQUEST.layer)
     check_attributes_to_get(body)
     start = start_keys.read(body, REQUEST.layer)

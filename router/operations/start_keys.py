@@ -34,12 +34,6 @@ def read(body: Body, layer: Layer) -> Item | None:
         raise in_older_words(error) if layer is Layer.OLDER else error from None
 
 
-def check_names(path: AccessPath, start: Item) -> None:
-    """Raises ValidationException unless `start` has the attributes of a LastEvaluatedKey and no others."""
-    if start.keys() != set(path.key_names):
-        raise errors.validation(_INVALID)
-
-
 def part_checker(path: AccessPath, start: Item) -> Callable[[KeyPart], None]:
     """What checks `start` part by part of the key of what is read, so that a Query may look at its conditions in
     between. Raises ValidationException, and at once when `start` has too few or too many attributes."""

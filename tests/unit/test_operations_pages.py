@@ -322,7 +322,7 @@ _ATTRIBUTES = (
     "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
 )
 _ONE_ERROR = "ValidationException: 1 validation error detected: "
-_UNINDEXED = f"{_ONE_ERROR}ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+_UNINDEXED = "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
 _OUTSIDE = (
     "ValidationException: The provided starting key is outside query boundaries based on provided conditions"
 )
@@ -385,7 +385,7 @@ _ABOVE_ONE = {
             {"Select": "SPECIFIC_ATTRIBUTES"},
             _ONE_ERROR + _ATTRIBUTES,
         ),
-        ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
+        ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _ONE_ERROR + _UNINDEXED),
         (
             {"Select": "COUNT", "ProjectionExpression": "a"},
             f"{_ONE_ERROR}Cannot specify the ProjectionExpression when choosing to get only the Count",
@@ -418,8 +418,8 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
                 "TotalSegments: Segment: 5 is not less than TotalSegments: 5"
             ),
         ),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _INVALID_START),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "xx": {"N": "1"}}}, _INVALID_START),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, _START + _NO_MATCH),
+        ({"ExclusiveStartKey": {"pk": {"S": "a"}, "xx": {"N": "1"}}}, _START + _NO_MATCH),
         ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"S": "1"}}}, _START + _NO_MATCH),
         *[
             ({"ExclusiveStartKey": {"pk": value}}, f"ValidationException: {message}")
@@ -442,12 +442,12 @@ _SEGMENT_OF = "ValidationException: The {} parameter is required but was not pre
                 "Input collection [b, b] contains duplicates."
             ),
         ),
-        ({"Select": "SPECIFIC_ATTRIBUTES"}, _ONE_ERROR + _ATTRIBUTES),
+        ({"Select": "SPECIFIC_ATTRIBUTES"}, f"ValidationException: {_ATTRIBUTES}"),
         (
             {"Select": "ALL_PROJECTED_ATTRIBUTES", "ProjectionExpression": "a"},
-            f"{_ONE_ERROR}Cannot specify the ProjectionExpression when choosing to get ALL_PROJECTED_ATTRIBUTES",
+            "ValidationException: Cannot specify the ProjectionExpression when choosing to get ALL_PROJECTED_ATTRIBUTES",
         ),
-        ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, _UNINDEXED),
+        ({"Select": "ALL_PROJECTED_ATTRIBUTES"}, f"ValidationException: {_UNINDEXED}"),
         ({"IndexName": "GSI2"}, "ValidationException: The table does not have the specified index: GSI2"),
         ({"TableName": "Absent"}, "ResourceNotFoundException: Requested resource not found"),
         ({"FilterExpression": "attribute_exists(sk.a)"}, _NO_SCALAR + "sk"),

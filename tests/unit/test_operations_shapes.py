@@ -250,8 +250,8 @@ _NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
             "Scan",
             {"TableName": "abc", "Segment": -1, "TotalSegments": 1_000_001},
             [
-                _terse("Segment", "Member must have value greater than or equal to 0"),
-                _terse("TotalSegments", "Member must have value less than or equal to 1000000"),
+                _fault("'-1'", "segment", "Member must have value greater than or equal to 0"),
+                _fault("'1000001'", "totalSegments", "Member must have value less than or equal to 1000000"),
             ],
         ),
         (
