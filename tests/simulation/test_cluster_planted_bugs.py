@@ -100,7 +100,7 @@ def forgets_to_tell_the_other_regions(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("plant", "faults", "seed", "regions"),
     [
-        (answers_before_sync, ("crash_many", "slow_disk"), 0, 1),
+        (answers_before_sync, ("crash_many", "slow_disk"), 60, 1),
         (forgets_the_overlay, (), 0, 1),
         (gives_up_what_could_not_be_shipped, ("isolate_a_region", "crash_a_router"), 0, 2),
         (merges_whatever_comes, ("isolate_a_region",), 0, 2),
