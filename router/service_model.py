@@ -183,9 +183,10 @@ def _members(structure: str, member: str, shape: Shape) -> Shape:
         case "KeysAndAttributes", "Keys", ListOf():
             return replace(shape, echo=Echo.NONE)
         case "BatchGetItemInput", "RequestItems", MapOf():
-            return replace(shape, key=TableText(3), echo=Echo.JSON, length_echo=Echo.NONE)
+            # An empty one is told by the operations, of which most regions do the same.
+            return replace(shape, length_min=0, key=TableText(3), echo=Echo.JSON, length_echo=Echo.NONE)
         case "BatchWriteItemInput", "RequestItems", MapOf():
-            return replace(shape, key=TableText(3), length_echo=Echo.NONE, fallback=True)
+            return replace(shape, length_min=0, key=TableText(3), length_echo=Echo.NONE, fallback=True)
         case _, "ExpressionAttributeNames", MapOf():
             return replace(shape, value=Text())  # told as a wrong name, by the operations
         case (("TagResourceInput" | "UntagResourceInput" | "ListTagsOfResourceInput" | "Tag"), _, Text()):

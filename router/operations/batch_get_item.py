@@ -21,7 +21,7 @@ from kvorum.router import capacity, service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import ExpressionParameters, Projection, projection, table_in_use
-from kvorum.router.operations.batching import attempt_all
+from kvorum.router.operations.batching import attempt_all, check_some
 
 REQUEST = service_model.request("BatchGetItem")
 _PROJECTIONS = ("ProjectionExpression", "AttributesToGet")
@@ -44,6 +44,7 @@ class _Batch:
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     requested: dict[str, dict[str, Any]] = body["RequestItems"]
+    check_some(requested, REQUEST.operation)
     _check_projected_alike(requested.values())
     batches = [_read_batch(name, asked) for name, asked in requested.items()]
     if sum(len(batch.keys) for batch in batches) > BATCH_GET_KEYS_MAX:

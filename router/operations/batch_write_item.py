@@ -22,7 +22,7 @@ from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations import writing
 from kvorum.router.operations.arguments import table_in_use
-from kvorum.router.operations.batching import attempt_all
+from kvorum.router.operations.batching import attempt_all, check_some
 from kvorum.router.operations.writing import Options
 
 REQUEST = service_model.request("BatchWriteItem")
@@ -42,6 +42,7 @@ class _Request:
 async def run(body: Body, cluster: Cluster) -> bytes:
     body = REQUEST.read(body)
     requested: dict[str, list[dict[str, Any]]] = body["RequestItems"]
+    check_some(requested, REQUEST.operation)
     if sum(map(len, requested.values())) > BATCH_WRITE_REQUESTS_MAX:
         raise errors.validation("Too many items requested for the BatchWriteItem call")
     requests = [_read_request(text, asked) for text, batch in requested.items() for asked in batch]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from kvorum.model import errors
 from kvorum.model.errors import ApiError
 
 Answer = TypeVar("Answer")
@@ -45,3 +46,10 @@ def _raise_if_hopeless(results: Sequence[object]) -> None:
             raise failure
     if failures and len(failures) == len(results):
         raise failures[0]
+
+
+def check_some(requested: Mapping[str, Any], operation: str) -> None:
+    """Raises ValidationException when nothing is requested. Most regions say it so (paritysuite/dynamodb-conformance,
+    captures/2026-10-07-batch-empty-request-items.json, of BatchWriteItem)."""
+    if not requested:
+        raise errors.validation(f"The requestItems parameter is required for {operation}")

@@ -267,10 +267,7 @@ def test_a_batch_ends_before_sixteen_megabytes(cluster: FakeCluster) -> None:
     assert rounds == [53, 7], "16 MB hold 53 items of 300,007 or 300,008 bytes"
 
 
-_EMPTY = (
-    "ValidationException: 1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: "
-    "Member must have length greater than or equal to 1"
-)
+_EMPTY = "ValidationException: The requestItems parameter is required for BatchGetItem"
 _REQUIRED = (
     "ValidationException: 1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: "
     "Member must not be null"

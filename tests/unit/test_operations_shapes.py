@@ -262,11 +262,6 @@ _NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
         ("BatchGetItem", {}, [_fault("null", "requestItems", _NOT_NULL)]),
         (
             "BatchGetItem",
-            {"RequestItems": {}},
-            [_terse("RequestItems", "Member must have length greater than or equal to 1")],
-        ),
-        (
-            "BatchGetItem",
             {"RequestItems": {"bad!name": {"Keys": [{"pk": {"S": "a"}}]}}, "ReturnConsumedCapacity": "BOGUS"},
             [
                 _fault(
@@ -292,11 +287,6 @@ _NAME_PATTERN = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
             "BatchWriteItem",
             {"RequestItems": {"abc": [None]}},
             [_fault("null", "requestItems.abc.member.1.member", _NOT_NULL)],
-        ),
-        (
-            "BatchWriteItem",
-            {"RequestItems": {}},
-            [_terse("RequestItems", "Member must have length greater than or equal to 1")],
         ),
         (
             "BatchWriteItem",
@@ -501,6 +491,12 @@ def test_no_more_than_ten_faults_are_told() -> None:
 def test_a_table_operation_wants_its_table_before_anything_else(operation: str) -> None:
     text = "The parameter 'TableName' is required but was not present in the request"
     assert _error(operation, {}) == f"ValidationException: {text}"
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+def test_a_batch_of_nothing(operation: str) -> None:
+    text = f"ValidationException: The requestItems parameter is required for {operation}"
+    assert _error(operation, {"RequestItems": {}}) == text
 
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "DeleteTable", "UpdateTable", "DescribeTimeToLive"])

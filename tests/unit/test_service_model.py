@@ -50,6 +50,8 @@ _LENGTHS = {
     **{(f"{operation}Input", "TableName"): (3, 255) for operation in _ON_TABLES},
     ("CreateTableInput", "KeySchema"): (1, 2),
     ("LocalSecondaryIndex", "KeySchema"): (1, 2),
+    ("BatchGetItemInput", "RequestItems"): (0, 100),  # none are told in words of their own
+    ("BatchWriteItemInput", "RequestItems"): (0, 25),
 }
 _TOLD_OTHERWISE = {"ReturnValues", "ConditionalOperator", "TableClass"}
 """What AWS tells without naming the member, or alone, or in words of its own."""
