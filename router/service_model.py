@@ -6,7 +6,7 @@ members are told in words of their own, which limits the model states but no sha
 in none of the tables is as the model has it.
 
 Where the facts come from, beside the model: dynalite's tests, taken from AWS, for the order of members and of
-enumerations; the conformance suites that shapes.Layer names for what has changed since.
+enumerations; the conformance suites that violations.Layer names for what has changed since.
 """
 
 from __future__ import annotations
@@ -19,25 +19,9 @@ from typing import Any
 
 import orjson
 
-from kvorum.router.shapes import (
-    ATTRIBUTE_VALUE,
-    Blob,
-    Echo,
-    Enumeration,
-    Flag,
-    Layer,
-    ListOf,
-    MapOf,
-    Member,
-    Real,
-    Request,
-    Required,
-    Shape,
-    Structure,
-    TableText,
-    Text,
-    Whole,
-)
+from kvorum.router.shapes import Blob, Enumeration, Flag, Real, Shape, TableText, Text, Whole
+from kvorum.router.structures import ATTRIBUTE_VALUE, ListOf, MapOf, Member, Request, Required, Structure
+from kvorum.router.violations import Echo, Layer
 
 _LAYERS = {
     "PutItem": Layer.ENVELOPED,

@@ -17,7 +17,7 @@ from kvorum.model.requests import AttributeValue, Expressions, Item, Legacy
 from kvorum.model.table import Table, TableStatus
 from kvorum.router.calls import Body
 from kvorum.router.operations.table_arns import table_name
-from kvorum.router.shapes import Layer
+from kvorum.router.violations import Layer
 
 Names = dict[str, str]
 Values = dict[str, AttributeValue]

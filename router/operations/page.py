@@ -26,7 +26,7 @@ from kvorum.router import capacity
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.capacity import Consumption, Report
 from kvorum.router.operations.arguments import Projection, projection
-from kvorum.router.shapes import Layer
+from kvorum.router.violations import Layer
 
 FETCHED_AT_ONCE = 256
 """No page has more items of a local index's entries: each counts as 4 KB at least. The node ends its answer by bytes

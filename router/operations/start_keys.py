@@ -14,7 +14,7 @@ from kvorum.model.faults import ValueFault, in_older_words
 from kvorum.model.requests import Item
 from kvorum.model.table import KeyPart
 from kvorum.router.calls import Body
-from kvorum.router.shapes import Layer
+from kvorum.router.violations import Layer
 
 _INVALID = "The provided starting key is invalid"
 _NO_MATCH = "The provided key element does not match the schema"

@@ -11,21 +11,8 @@ from hypothesis import strategies as st
 
 from kvorum.router import service_model
 from kvorum.router.operations.registry import COMPOUND, READS, WRITES
-from kvorum.router.shapes import (
-    AttributeValue,
-    Enumeration,
-    Flag,
-    ListOf,
-    MapOf,
-    Real,
-    Request,
-    Required,
-    Shape,
-    Structure,
-    TableText,
-    Text,
-    Whole,
-)
+from kvorum.router.shapes import Enumeration, Flag, Real, Shape, TableText, Text, Whole
+from kvorum.router.structures import AttributeValue, ListOf, MapOf, Request, Required, Structure
 
 REQUESTS: dict[str, Request] = {
     name: service_model.request(name) for name in sorted([*READS, *WRITES, *COMPOUND])

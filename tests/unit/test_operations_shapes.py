@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from kvorum.model.errors import ApiError
 from kvorum.router.operations import get_item, query
-from kvorum.router.shapes import ListOf, MapOf, Shape, Structure
+from kvorum.router.shapes import Shape
+from kvorum.router.structures import ListOf, MapOf, Structure
 from tests.kit.requests import REQUESTS, Vocabulary
 
 # ---- the fast way and the slow way ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from kvorum.model.errors import ApiError
 from kvorum.router import service_model
-from kvorum.router.shapes import FAULTS_MAX
+from kvorum.router.violations import FAULTS_MAX
 from tests.kit.service_model import TABLE, dynamodb, table
 
 OPERATIONS = sorted(dynamodb().operation_names)
