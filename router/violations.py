@@ -30,11 +30,10 @@ class Layer(Enum):
     """Which of AWS's validations an operation runs, which decides order and words of what is wrong.
 
     AWS is replacing its validation, operation by operation and region by region, since June 2026. Kvorum answers as
-    eu-west-2 does, the region that public conformance suites pin; most regions have followed it. The evidence is
-    what the suite paritysuite/dynamodb-conformance recorded of AWS (captures/cross-region-latest.json of 2026-09-20,
-    captures/2026-09-28-scan-validation-messages.json, captures/2026-10-07-sweep-follow-up.json: 31 of 33 regions
-    answer PutItem and UpdateItem in the newer way; tests/tier3/error-messages/valueLayers, deleteItem and putItem of
-    2026-10-09: eu-west-2 and us-east-1 agree). dynalite's tests hold the older words for every operation.
+    most regions did in autumn 2026. The evidence is what the suite paritysuite/dynamodb-conformance recorded of AWS
+    (captures/cross-region-latest.json of 2026-09-20, captures/2026-09-28-scan-validation-messages.json,
+    captures/2026-10-07-sweep-follow-up.json: 31 of 33 regions answer PutItem and UpdateItem in the newer way;
+    tests/tier3/error-messages/valueLayers, deleteItem and putItem of 2026-10-09: eu-west-2 and us-east-1 agree). dynalite's tests hold the older words for every operation.
     """
 
     OLDER = 0

@@ -71,6 +71,9 @@ def test_writes_report_capacity_by_table(cluster: FakeCluster) -> None:
     assert answer["ConsumedCapacity"] == [{"TableName": "One", "CapacityUnits": 3.0}]
 
 
+_EMPTY = "ValidationException: The requestItems parameter is required for "
+
+
 @pytest.mark.parametrize("make", [errors.throttled, errors.service_unavailable, errors.internal_server_error])
 def test_what_cannot_be_written_now_goes_back(cluster: FakeCluster, make: Callable[[], ApiError]) -> None:
     refused = refuse(cluster, "a", make())
@@ -153,6 +156,7 @@ _ONE_OF = (
                 "The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"
             ),
         ),
+        ({}, _EMPTY + "BatchWriteItem"),
         (
             {"One": [put("a", x={"SS": ["b", "a", "b"]})]},
             (
@@ -267,7 +271,6 @@ def test_a_batch_ends_before_sixteen_megabytes(cluster: FakeCluster) -> None:
     assert rounds == [53, 7], "16 MB hold 53 items of 300,007 or 300,008 bytes"
 
 
-_EMPTY = "ValidationException: The requestItems parameter is required for BatchGetItem"
 _REQUIRED = (
     "ValidationException: 1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: "
     "Member must not be null"
@@ -278,7 +281,7 @@ _REQUIRED = (
     ("requests", "error"),
     [
         (None, _REQUIRED),
-        ({}, _EMPTY),
+        ({}, _EMPTY + "BatchGetItem"),
         ({"One": {"Keys": [item("a"), item("a")]}}, _DUPLICATES),
         ({"One": {"Keys": [item("a")]}, _ARN: {"Keys": [item("b"), item("a")]}}, _DUPLICATES),
         (

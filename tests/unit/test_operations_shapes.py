@@ -494,12 +494,6 @@ def test_a_table_operation_wants_its_table_before_anything_else(operation: str) 
     assert _error(operation, {}) == f"ValidationException: {text}"
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
-def test_a_batch_of_nothing(operation: str) -> None:
-    text = f"ValidationException: The requestItems parameter is required for {operation}"
-    assert _error(operation, {"RequestItems": {}}) == text
-
-
 @pytest.mark.parametrize("operation", ["DescribeTable", "DeleteTable", "UpdateTable", "DescribeTimeToLive"])
 def test_a_table_operation_knows_no_name_of_two_characters(operation: str) -> None:
     fault = _fault("'ab'", "tableName", "Member must have length greater than or equal to 3")
