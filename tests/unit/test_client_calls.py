@@ -247,8 +247,8 @@ async def test_tables() -> None:
         with pytest.raises(TypeError, match="one attribute or two"):
             await client.create_table("d", {})
         for number in (0, 2):
+            index = Index({"day": "S"}, partition_attributes=number)
             with pytest.raises(TypeError, match="partition key"):
-                index = Index({"day": "S"}, partition_attributes=number)
                 await client.create_table("d", {"id": "S"}, indexes={"by-day": index})
 
 
