@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kvorum.model import throughput
-from kvorum.model.errors import validation
+from kvorum.model.errors import invalid, validation
 from kvorum.model.index_definitions import Specification, key_names
 from kvorum.model.limits import GLOBAL_INDEXES_MAX, LOCAL_INDEXES_MAX, PROJECTED_ATTRIBUTES_MAX
 from kvorum.model.table import KeyPart, KeySchema
@@ -21,8 +21,6 @@ Kinds = dict[str, str]
 
 _PARTS_MAX = 4
 """Attributes that make up the partition key, or the sort key, of a global index."""
-
-_INVALID = "One or more parameter values were invalid: "
 
 
 def attribute_kinds(attribute_definitions: Iterable[dict[str, Any]]) -> Kinds:
@@ -45,8 +43,8 @@ def key_schema(kinds: Kinds, elements: Sequence[dict[str, Any]], *, indexed: boo
         raise validation("Invalid KeySchema: Some index key attribute have no definition")
     _check_elements(elements, kinds)
     if not indexed and len(names) != len(kinds):
-        raise validation(
-            f"{_INVALID}Number of attributes in KeySchema does not exactly match number of attributes "
+        raise invalid(
+            "Number of attributes in KeySchema does not exactly match number of attributes "
             "defined in AttributeDefinitions"
         )
     return KeySchema(*(KeyPart(name, kinds[name]) for name in names))
@@ -64,14 +62,14 @@ def check_indexes(
     list. `on_demand`: the table's billing mode. Raises ValidationException."""
     if local is not None:
         if not local:
-            raise validation(f"{_INVALID}List of LocalSecondaryIndexes is empty")
+            raise invalid("List of LocalSecondaryIndexes is empty")
         if keys.range is None:
-            raise validation(
-                f"{_INVALID}Table KeySchema does not have a range key, which is required when specifying a "
+            raise invalid(
+                "Table KeySchema does not have a range key, which is required when specifying a "
                 "LocalSecondaryIndex"
             )
     if everywhere is not None and not everywhere:
-        raise validation(f"{_INVALID}List of GlobalSecondaryIndexes is empty")
+        raise invalid("List of GlobalSecondaryIndexes is empty")
     indexes = [*(local or ()), *(everywhere or ())]
     if indexes:
         for index in indexes:
@@ -91,19 +89,17 @@ def _check_local_indexes(
         name, elements = index["IndexName"], index["KeySchema"]
         _check_elements(elements, kinds)
         if len(elements) == 1:
-            raise validation(f"{_INVALID}Index KeySchema does not have a range key for index: {name}")
+            raise invalid(f"Index KeySchema does not have a range key for index: {name}")
         leading = elements[0]["AttributeName"]
         if leading != keys.hash.name:
-            raise validation(
-                f"{_INVALID}Index KeySchema does not have the same leading hash key as table KeySchema for index: "
+            raise invalid(
+                "Index KeySchema does not have the same leading hash key as table KeySchema for index: "
                 f"{name}. index hash key: {leading}, table hash key: {keys.hash.name}"
             )
         _check_projection(index["Projection"])
         _check_name(name, names)
     if len(indexes) > LOCAL_INDEXES_MAX:
-        raise validation(
-            f"{_INVALID}Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}"
-        )
+        raise invalid(f"Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}")
 
 
 def _check_global_indexes(
@@ -114,9 +110,7 @@ def _check_global_indexes(
         throughput.check_index(index, on_demand=on_demand)
         _check_name(index["IndexName"], names)
     if len(indexes) > GLOBAL_INDEXES_MAX:
-        raise validation(
-            f"{_INVALID}GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
-        )
+        raise invalid(f"GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}")
 
 
 def check_global_index(index: Specification, kinds: Kinds) -> None:
@@ -131,8 +125,8 @@ def _check_used(keys: KeySchema, indexes: Iterable[Specification], kinds: Kinds)
     used.update(name for index in indexes for name in key_names(index["KeySchema"]))
     if kinds.keys() - used:
         found = [name for name in kinds if name in used]
-        raise validation(
-            f"{_INVALID}Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(kinds)}], "
+        raise invalid(
+            f"Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(kinds)}], "
             f"keys used: [{', '.join(found)}]"
         )
 
@@ -141,9 +135,8 @@ def check_projected(indexes: Iterable[Specification]) -> None:
     """All indexes of a table together. Source: developer guide, "Quotas": projected secondary index attributes."""
     count = sum(len(index["Projection"].get("NonKeyAttributes", ())) for index in indexes)
     if count > PROJECTED_ATTRIBUTES_MAX:
-        raise validation(
-            f"{_INVALID}Number of NonKeyAttributes of all indexes exceeds per-table limit of "
-            f"{PROJECTED_ATTRIBUTES_MAX}"
+        raise invalid(
+            f"Number of NonKeyAttributes of all indexes exceeds per-table limit of {PROJECTED_ATTRIBUTES_MAX}"
         )
 
 
@@ -166,21 +159,17 @@ def _check_parts(elements: Sequence[dict[str, Any]], kinds: Kinds) -> None:
     roles = [element["KeyType"] for element in elements]
     _check_first(roles)
     if roles != sorted(roles):  # "HASH" < "RANGE"
-        raise validation(
-            f"{_INVALID}All HASH key attributes must precede RANGE key attributes in the KeySchema"
-        )
+        raise invalid("All HASH key attributes must precede RANGE key attributes in the KeySchema")
     for role in ("HASH", "RANGE"):
         if roles.count(role) > _PARTS_MAX:
-            raise validation(
-                f"{_INVALID}The KeySchema exceeds the maximum allowed number of {role} key attributes"
-            )
+            raise invalid(f"The KeySchema exceeds the maximum allowed number of {role} key attributes")
 
 
 def _defined_names(elements: Sequence[dict[str, Any]], kinds: Kinds) -> list[str]:
     names = key_names(elements)
     if any(name not in kinds for name in names):
-        raise validation(
-            f"{_INVALID}Some index key attributes are not defined in AttributeDefinitions. "
+        raise invalid(
+            "Some index key attributes are not defined in AttributeDefinitions. "
             f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(kinds)}]"
         )
     return names
@@ -194,17 +183,17 @@ def _check_first(roles: Sequence[str]) -> None:
 def _check_projection(projection: dict[str, Any]) -> None:
     kind, included = projection.get("ProjectionType"), projection.get("NonKeyAttributes")
     if kind is None:
-        raise validation(f"{_INVALID}Unknown ProjectionType: null")
+        raise invalid("Unknown ProjectionType: null")
     if kind == "INCLUDE" and not included:
-        raise validation(f"{_INVALID}ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+        raise invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
     if kind != "INCLUDE" and included is not None:
-        raise validation(f"{_INVALID}ProjectionType is {kind}, but NonKeyAttributes is specified")
+        raise invalid(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
     if included is not None and len(set(included)) != len(included):
         repeated = next(name for name in included if included.count(name) > 1)
-        raise validation(f"{_INVALID}Duplicate element in NonKeyAttributes: {repeated}")
+        raise invalid(f"Duplicate element in NonKeyAttributes: {repeated}")
 
 
 def _check_name(name: str, names: set[str]) -> None:
     if name in names:
-        raise validation(f"{_INVALID}Duplicate index name: {name}")
+        raise invalid(f"Duplicate index name: {name}")
     names.add(name)

@@ -47,6 +47,19 @@ def validation(message: str) -> ApiError:
     return ApiError(_VALIDATE + "ValidationException", message)
 
 
+def invalid(problem: str) -> ApiError:
+    """What is wrong with a request whose parameters are each of the right shape."""
+    return validation(f"One or more parameter values were invalid: {problem}")
+
+
+def item_too_large() -> ApiError:
+    return validation("Item size has exceeded the maximum allowed size")
+
+
+def duplicate_keys() -> ApiError:
+    return validation("Provided list of item keys contains duplicates")
+
+
 _ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
 
 
@@ -64,9 +77,7 @@ def empty_key_attribute(name: str, kind: str) -> ApiError:
 
 def key_attribute_kind() -> ApiError:
     """A condition compares a key attribute with a value of another type."""
-    return validation(
-        "One or more parameter values were invalid: Condition parameter type does not match schema type"
-    )
+    return invalid("Condition parameter type does not match schema type")
 
 
 def in_envelope(error: ApiError) -> ApiError:

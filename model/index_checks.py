@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kvorum.model import expressions
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import ApiError, invalid, validation
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Expressions, Item
 from kvorum.model.table import Index, IndexStatus, KeyPart, Table
@@ -30,13 +30,9 @@ def check_item(table: Table, item: Item) -> None:
             if value is not None and not value.get(part.kind):
                 raise _unfit(index, part, value)
         if _length(index.keys.hash, item) > HASH_KEY_BYTES_MAX:
-            raise validation(
-                "One or more parameter values were invalid: "
-                f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes"
-            )
+            raise invalid(f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes")
         if _length(index.keys.range, item) > RANGE_KEY_BYTES_MAX:
-            raise validation(
-                "One or more parameter values were invalid: "
+            raise invalid(
                 f"Aggregated size of all range keys has exceeded the size limit of {RANGE_KEY_BYTES_MAX} bytes"
             )
 
@@ -50,8 +46,7 @@ def check_updated_item(table: Table, item: Item) -> None:
             value = item.get(part.name)
             if value is not None and not value.get(part.kind):
                 raise _unfit_update(part, value)
-    raise validation(
-        "One or more parameter values were invalid: "
+    raise invalid(
         "The update expression attempted to update the secondary index key beyond allowed size limits"
     )
 
@@ -128,8 +123,8 @@ def _unfit_update(part: KeyPart, value: AttributeValue) -> ApiError:
 
 
 def _type_mismatch(index: Index, part: KeyPart, kind: str) -> ApiError:
-    return validation(
-        "One or more parameter values were invalid: Type mismatch for Index Key "
+    return invalid(
+        "Type mismatch for Index Key "
         f"{part.name} Expected: {part.kind} Actual: {kind} IndexName: {index.name}"
     )
 

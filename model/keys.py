@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import cast
 
 from kvorum.model import numbers
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import ApiError, invalid, validation
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.table import KeyPart, KeySchema
@@ -35,8 +35,6 @@ _AFTER_EVERY_KEY = b"\xff" * _TOKEN_BYTES
 _LAST_TOKEN = (TOKENS - 2).to_bytes(_TOKEN_BYTES, "big")
 _TERMINATOR = b"\x00\x01"
 _ESCAPED_ZERO = b"\x00\xff"
-
-_INVALID = "One or more parameter values were invalid: "
 
 
 _HASH = md5(b"Outliers", usedforsecurity=False)
@@ -125,12 +123,10 @@ def token_of(key: bytes) -> int:
 def _content_in_item(part: KeyPart, item: Item) -> str:
     value = item.get(part.name)
     if value is None:
-        raise validation(f"{_INVALID}Missing the key {part.name} in the item")
+        raise invalid(f"Missing the key {part.name} in the item")
     content: str | None = value.get(part.kind)
     if content is None:
-        raise validation(
-            f"{_INVALID}Type mismatch for key {part.name} expected: {part.kind} actual: {type_of(value)}"
-        )
+        raise invalid(f"Type mismatch for key {part.name} expected: {part.kind} actual: {type_of(value)}")
     return content
 
 
@@ -146,9 +142,7 @@ def _hash_prefix(part: KeyPart, content: str) -> bytes:
     if part.kind == "N":
         return token_bytes(numbers.hashed(content)) + hash_bytes
     if len(hash_bytes) > HASH_KEY_BYTES_MAX:
-        raise validation(
-            f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes"
-        )
+        raise invalid(f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes")
     return token_bytes(hash_bytes) + escaped(hash_bytes) + _TERMINATOR
 
 
@@ -172,9 +166,8 @@ def delimited_end(kind: str, data: bytes, start: int) -> int:
 def _range_bytes(part: KeyPart, content: str) -> bytes:
     range_bytes = _bytes_of(part, content)
     if len(range_bytes) > RANGE_KEY_BYTES_MAX:
-        raise validation(
-            f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of "
-            f"{RANGE_KEY_BYTES_MAX} bytes"
+        raise invalid(
+            f"Aggregated size of all range keys has exceeded the size limit of {RANGE_KEY_BYTES_MAX} bytes"
         )
     return range_bytes
 
@@ -287,5 +280,5 @@ def split_tokens(count: int) -> list[tuple[int, int]]:
 def _operand(part: KeyPart, value: AttributeValue) -> str:
     content: str | None = value.get(part.kind)
     if content is None:
-        raise validation(f"{_INVALID}Condition parameter type does not match schema type")
+        raise invalid("Condition parameter type does not match schema type")
     return content

@@ -38,7 +38,6 @@ INDEX_MEMBERS = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput"
 
 _READ = "ReadCapacityUnits"
 _WRITE = "WriteCapacityUnits"
-_INVALID = "One or more parameter values were invalid: "
 _DAY_SECONDS = 86_400
 
 
@@ -87,12 +86,12 @@ def check_index(specification: Definition, *, on_demand: bool) -> None:
     """A global index that is being created must say what its table's billing mode wants, and nothing else."""
     name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
     if on_demand and units is not None:
-        raise errors.validation(
-            f"{_INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
+        raise errors.invalid(
+            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
             "PAY_PER_REQUEST"
         )
     if not on_demand and units is None:
-        raise errors.validation(f"{_INVALID}ProvisionedThroughput is not specified for index: {name}")
+        raise errors.invalid(f"ProvisionedThroughput is not specified for index: {name}")
     check_units(units, of=f" for index {name}")
     check_limits(specification, on_demand=on_demand, index=name)
 
@@ -101,13 +100,13 @@ def check_added_index(specification: Definition, *, on_demand: bool) -> None:
     """`check_index` for UpdateTable, which AWS answers in other words."""
     name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
     if on_demand and units is not None:
-        raise errors.validation(
-            f"{_INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
+        raise errors.invalid(
+            f"Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
             "BillingMode is PAY_PER_REQUEST"
         )
     if not on_demand and units is None:
-        raise errors.validation(
-            f"{_INVALID}Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
+        raise errors.invalid(
+            f"Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
         )
     check_index(specification, on_demand=on_demand)
 
@@ -117,8 +116,8 @@ def check_limits(created: Definition, *, on_demand: bool, index: str = "") -> No
     for member, units in created.get("OnDemandThroughput", {}).items():
         if not on_demand:
             of = f" for index: {index}" if index else ""
-            raise errors.validation(
-                f"{_INVALID}{member} for OnDemandThroughput{of} cannot be specified when table BillingMode is "
+            raise errors.invalid(
+                f"{member} for OnDemandThroughput{of} cannot be specified when table BillingMode is "
                 "PROVISIONED."
             )
         _check_range(member, units, index)
@@ -137,8 +136,8 @@ def _check_warm(created: Definition, member: str, units: int, *, on_demand: bool
         reason = f"{provisioned_as} of ProvisionedThroughput"
     else:
         return
-    raise errors.validation(
-        f"{_INVALID}Requested {member} for WarmThroughput for {_subject(index)} is lower than {reason}"
+    raise errors.invalid(
+        f"Requested {member} for WarmThroughput for {_subject(index)} is lower than {reason}"
     )
 
 
@@ -147,9 +146,7 @@ def check_switch(indexes: Mapping[str, Definition], changes: Mapping[str, Defini
     index name; `changes`: as UpdateTable has them."""
     missing = [name for name in indexes if changes.get(name, {}).get("ProvisionedThroughput") is None]
     if missing:
-        raise errors.validation(
-            f"{_INVALID}ProvisionedThroughput must be specified for index: {','.join(missing)}"
-        )
+        raise errors.invalid(f"ProvisionedThroughput must be specified for index: {','.join(missing)}")
 
 
 def change_index(
@@ -165,8 +162,8 @@ def change_index(
     before = of_index(specification, definition)
     mode = request.get("BillingMode", before["BillingMode"])
     if mode == "PAY_PER_REQUEST" and request.get("ProvisionedThroughput") is not None:
-        raise errors.validation(
-            f"{_INVALID}The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to "
+        raise errors.invalid(
+            f"The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to "
             "OnDemandThroughput, WarmThroughput"
         )
     if before["BillingMode"] == mode:
@@ -189,14 +186,12 @@ def change(
     mode: str = request.get("BillingMode") or definition.get("BillingMode", "PROVISIONED")
     wanted: Units | None = request.get("ProvisionedThroughput")
     if mode == "PAY_PER_REQUEST" and wanted is not None:
-        raise errors.validation(
-            f"{_INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+        raise errors.invalid(
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
             "PAY_PER_REQUEST"
         )
     if request.get("BillingMode") == "PROVISIONED" and wanted is None:
-        raise errors.validation(
-            f"{_INVALID}ProvisionedThroughput must be specified when BillingMode is PROVISIONED"
-        )
+        raise errors.invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
     changed = dict(definition)
     if on_demand(definition) != (mode == "PAY_PER_REQUEST"):
         _switch(changed, mode, wanted, created_ms, now_ms)
@@ -281,8 +276,8 @@ def _limit(changed: Definition, wanted: Units, index: str) -> None:
     for member, units in wanted.items():
         if not on_demand(changed):
             of = f" for index : {index}" if index else ""
-            raise errors.validation(
-                f"{_INVALID}{member} for OnDemandThroughput{of} cannot be specified when the table BillingMode is "
+            raise errors.invalid(
+                f"{member} for OnDemandThroughput{of} cannot be specified when the table BillingMode is "
                 "PROVISIONED"
             )
         if units != -1:
@@ -299,8 +294,8 @@ def _warm_up(changed: Definition, wanted: Units, index: str) -> None:
     ready = warm(changed)
     for member, units in wanted.items():
         if units < ready[member]:
-            raise errors.validation(
-                f"{_INVALID}Requested {member} for WarmThroughput for {_subject(index)} is lower than current "
+            raise errors.invalid(
+                f"Requested {member} for WarmThroughput for {_subject(index)} is lower than current "
                 "WarmThroughput, decreasing WarmThroughput is not supported"
             )
     changed["WarmThroughput"] = {**ready, **wanted}
@@ -309,8 +304,8 @@ def _warm_up(changed: Definition, wanted: Units, index: str) -> None:
 def _check_range(member: str, units: int, index: str) -> None:
     if units < 1:
         subject = f"index : {index}" if index else "table"
-        raise errors.validation(
-            f"{_INVALID}Requested {member} for OnDemandThroughput for {subject} is outside of valid range"
+        raise errors.invalid(
+            f"Requested {member} for OnDemandThroughput for {subject} is outside of valid range"
         )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kvorum.model.errors import validation
+from kvorum.model.errors import invalid
 from kvorum.model.expressions import condition as conditions
 from kvorum.model.expressions import projection as projections
 from kvorum.model.expressions import update as updates
@@ -116,10 +116,7 @@ def check_key_untouched(update_text: str, names: Mapping[str, str] | None, schem
     for action in parse_update(update_text).root.actions():
         attribute = attribute_of(action.path, names or _NO_NAMES)
         if attribute in keys:
-            raise validation(
-                f"One or more parameter values were invalid: Cannot update attribute {attribute}. "
-                "This attribute is part of the key"
-            )
+            raise invalid(f"Cannot update attribute {attribute}. This attribute is part of the key")
 
 
 def _key_names(schema: KeySchema) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import invalid, validation
 from kvorum.model.expressions.types import ORDERED_TYPES, order
 from kvorum.model.requests import LegacyCondition
 from kvorum.model.values import read_value, type_of
@@ -39,10 +39,6 @@ _TAKES = {
     "IN": _Operands(1, None, ORDERED_TYPES),
     "BETWEEN": _Operands(2, 2, ORDERED_TYPES),
 }
-
-
-def invalid(problem: str) -> ApiError:
-    return validation(f"One or more parameter values were invalid: {problem}")
 
 
 def read_comparison(attribute: str, operator: str, raw: Iterable[object]) -> LegacyCondition:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from kvorum.model.errors import invalid
 from kvorum.model.expressions.condition import holds
 from kvorum.model.expressions.nodes import (
     And,
@@ -20,7 +21,7 @@ from kvorum.model.expressions.nodes import (
     Path,
     Value,
 )
-from kvorum.model.legacy.comparisons import invalid, read_comparison
+from kvorum.model.legacy.comparisons import read_comparison
 from kvorum.model.requests import AttributeValue, Item, LegacyCondition, LegacyConditions
 
 _NO_NAMES: dict[str, str] = {}

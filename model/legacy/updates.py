@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kvorum.model.errors import validation
+from kvorum.model.errors import invalid, validation
 from kvorum.model.expressions import update as engine
 from kvorum.model.expressions.nodes import (
     Action,
@@ -21,7 +21,6 @@ from kvorum.model.expressions.nodes import (
 )
 from kvorum.model.expressions.types import SET_TYPES
 from kvorum.model.expressions.update import UpdateOutcome
-from kvorum.model.legacy.comparisons import invalid
 from kvorum.model.requests import AttributeValue, Item, LegacyUpdate
 from kvorum.model.table import KeySchema
 from kvorum.model.values import read_item, type_of

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from kvorum.model import numbers
-from kvorum.model.errors import ApiError, validation
+from kvorum.model.errors import ApiError, invalid, validation
 from kvorum.model.faults import in_older_words
 from kvorum.model.limits import NESTING_LEVELS_MAX
 from kvorum.model.partiql.faults import not_well_formed
@@ -51,8 +51,7 @@ def bag(members: Sequence[tuple[AttributeValue, str]], path: str) -> AttributeVa
         raise unsupported_in_bag()
     content = [member["N"] for member, _ in members]
     if len(set(content)) != len(content):
-        raise validation(
-            "One or more parameter values were invalid: "
+        raise invalid(
             f"Input collection [{', '.join(text for _, text in members)}] contains duplicates! under {path}"
         )
     return read_value({"NS": content})

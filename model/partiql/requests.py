@@ -5,7 +5,7 @@ not there asks for nothing else."""
 from __future__ import annotations
 
 from kvorum.model import expressions, keys, values
-from kvorum.model.errors import validation
+from kvorum.model.errors import item_too_large, validation
 from kvorum.model.expressions.nodes import And, Call, Or, Path
 from kvorum.model.index_checks import check_item, check_written_types
 from kvorum.model.key_paths import check_scalars
@@ -40,7 +40,7 @@ def _put(bound: Bound, insert: Insert, table: Table, measure: bool) -> Put:
     schema = table.keys
     item, size = values.read_item(_item(bound, insert))
     if size > ITEM_BYTES_MAX:
-        raise validation("Item size has exceeded the maximum allowed size")
+        raise item_too_large()
     key = keys.encode_item_key(schema, item)
     check_item(table, item)
     texts = texts_of({}, condition=_is_absent(schema))

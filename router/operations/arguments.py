@@ -246,9 +246,7 @@ def check_attributes_to_get(body: Body) -> None:
     for name in body.get("AttributesToGet", ()):
         values.check_attribute_name(name)
         if name in seen:
-            raise errors.validation(
-                f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
-            )
+            raise errors.invalid(f"Duplicate value in attribute name: {name}")
         seen.add(name)
 
 

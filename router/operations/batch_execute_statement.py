@@ -134,7 +134,7 @@ def _selected_key(bound: Bound, select: partiql.Select, table: Table) -> bytes:
 def _check_distinct(calls: list[_Read | _Write | errors.ApiError]) -> None:
     targets = [(call.table.id, call.key) for call in calls if not isinstance(call, errors.ApiError)]
     if len(set(targets)) != len(targets):
-        raise errors.validation("Provided list of item keys contains duplicates")
+        raise errors.duplicate_keys()
 
 
 async def _respond(call: _Read | _Write | errors.ApiError, cluster: Cluster) -> _Response:

@@ -56,7 +56,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         for key in batch.keys
     ]
     if len(batches) > 1 and len({(table.id, key) for table, key, _ in wanted}) != len(wanted):
-        raise _duplicates()  # a table may be there by its name and by its ARN
+        raise errors.duplicate_keys()  # a table may be there by its name and by its ARN
     for batch, table in zip(batches, tables, strict=True):
         check_scalars(table, batch.entered)
     results = await attempt_all(cluster.read(table, key, strong=strong) for table, key, strong in wanted)
@@ -77,12 +77,8 @@ def _read_batch(name: str, asked: dict[str, Any]) -> _Batch:
     entered = [] if text is None else expressions.entered_by_projection(text, names)
     found = [values.read_item(key)[0] for key in asked["Keys"]]
     if len({orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in found}) != len(found):
-        raise _duplicates()
+        raise errors.duplicate_keys()
     return _Batch(name, asked, found, asked.get("ConsistentRead", False), kept, entered)
-
-
-def _duplicates() -> errors.ApiError:
-    return errors.validation("Provided list of item keys contains duplicates")
 
 
 def _render(

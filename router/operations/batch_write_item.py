@@ -56,7 +56,7 @@ async def run(body: Body, cluster: Cluster) -> bytes:
         (tables[request.table_text].id, write.key) for request, write in zip(requests, writes, strict=True)
     }
     if len(targets) != len(writes):
-        raise errors.validation("Provided list of item keys contains duplicates")
+        raise errors.duplicate_keys()
     results = await attempt_all(
         cluster.write(tables[request.table_text], write)
         for request, write in zip(requests, writes, strict=True)
@@ -78,7 +78,7 @@ def _read_request(text: str, asked: dict[str, Any]) -> _Request:
     except errors.ApiError as error:
         raise in_older_words(error) from None
     if size > ITEM_BYTES_MAX:
-        raise errors.validation("Item size has exceeded the maximum allowed size")
+        raise errors.item_too_large()
     return _Request(text, asked, item, size)
 
 

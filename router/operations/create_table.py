@@ -18,7 +18,6 @@ from kvorum.router.calls import Body, Cluster
 from kvorum.router.describe import STREAM_LABEL, stream_label
 from kvorum.router.operations import table_settings, tags
 from kvorum.router.operations.table_arns import table_name
-from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import (
     TOLD_TIMEOUT_SECONDS,
     described_empty,
@@ -110,14 +109,13 @@ def _check_billing(body: Body) -> None:
     throughput: dict[str, int] | None = body.get("ProvisionedThroughput")
     on_demand = body.get("BillingMode") == "PAY_PER_REQUEST"
     if on_demand and throughput is not None:
-        raise errors.validation(
-            "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+        raise errors.invalid(
+            "Neither ReadCapacityUnits nor "
             "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
         )
     if not on_demand and throughput is None:
-        raise errors.validation(
-            "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits "
-            "must both be specified when BillingMode is PROVISIONED"
+        raise errors.invalid(
+            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
         )
     check_units(throughput)
     check_limits(body, on_demand=on_demand)
@@ -128,10 +126,8 @@ def _check_stream(body: Body) -> None:
     if stream is None:
         return
     if stream["StreamEnabled"] and "StreamViewType" not in stream:
-        raise errors.validation(
-            f"{INVALID}Table is being created with a stream enabled, UpdateViewType is required"
-        )
+        raise errors.invalid("Table is being created with a stream enabled, UpdateViewType is required")
     if not stream["StreamEnabled"] and "StreamViewType" in stream:
-        raise errors.validation(
-            f"{INVALID}Table is being created with a stream disabled, UpdateViewType should not be specified"
+        raise errors.invalid(
+            "Table is being created with a stream disabled, UpdateViewType should not be specified"
         )

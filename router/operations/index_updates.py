@@ -23,7 +23,6 @@ from kvorum.model.limits import CAPACITY_UNITS_MAX
 from kvorum.model.table import IndexKeys, IndexStatus, KeyPart, Table
 from kvorum.router.calls import Body
 from kvorum.router.describe import Description
-from kvorum.router.operations.table_settings import INVALID
 
 MEMBER = "GlobalSecondaryIndexUpdates"
 
@@ -125,31 +124,30 @@ class IndexUpdates:
 def read(changes: Body) -> IndexUpdates:
     """The request's updates, each of which is one action on one index. Raises ValidationException."""
     if changes.get(MEMBER) == []:
-        raise errors.validation(f"{INVALID}List of {MEMBER} is empty")
+        raise errors.invalid(f"List of {MEMBER} is empty")
     actions: dict[str, dict[str, Specification]] = {action: {} for action in _ACTIONS}
     names: set[str] = set()
     for update in changes.get(MEMBER, ()):
         given = [action for action in _ACTIONS if update.get(action) is not None]
         if not given:
-            raise errors.validation(
-                f"{INVALID}One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+            raise errors.invalid(
+                "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
                 "GlobalSecondaryIndexUpdate.Delete must not be null"
             )
         if len(given) > 1:
-            raise errors.validation(
-                f"{INVALID}Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object"
+            raise errors.invalid(
+                "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object"
             )
         action = update[given[0]]
         name = action["IndexName"]
         if name in names:
-            raise errors.validation(
-                f"{INVALID}Only one global secondary index update per index is allowed simultaneously. "
-                f"Index: {name}"
+            raise errors.invalid(
+                f"Only one global secondary index update per index is allowed simultaneously. Index: {name}"
             )
         names.add(name)
         if given[0] == "Update" and not any(action.get(member) for member in _THROUGHPUTS):
-            raise errors.validation(
-                f"{INVALID}ProvisionedThroughput, OnDemandThroughput or WarmThroughput must be specified for index: "
+            raise errors.invalid(
+                "ProvisionedThroughput, OnDemandThroughput or WarmThroughput must be specified for index: "
                 f"{name}"
             )
         actions[given[0]][name] = action
@@ -172,7 +170,7 @@ def _switching(before: Description, after: Description) -> Description:
 def _created(table: Table, body: Body, action: Specification, mode: str, update_uuid: str) -> Specification:
     name = action["IndexName"]
     if body.get("AttributeDefinitions") is None:
-        raise errors.validation(f"{INVALID}AttributeDefinitions is not specified for index: {name}")
+        raise errors.invalid(f"AttributeDefinitions is not specified for index: {name}")
     kinds = kinds_of(body["AttributeDefinitions"])  # what the table has defined does not count
     definitions.check_global_index(action, kinds)
     _check_redefined(table, action["KeySchema"], kinds)
@@ -192,8 +190,8 @@ def _check_redefined(table: Table, elements: Sequence[dict[str, Any]], kinds: Ma
     redefined = {part.name: part.kind for part, _ in new}
     for schema in _schemas(table):
         if any(redefined.get(part.name, part.kind) != part.kind for part, _ in schema):
-            raise errors.validation(
-                f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as "
+            raise errors.invalid(
+                "Attributes cannot be redefined. Please check that your attribute has the same type as "
                 f"previously defined. Existing schema: {_shown_schema(schema)} New schema: {_shown_schema(new)}"
             )
 

@@ -200,7 +200,7 @@ class Selection(Struct, frozen=True):
 
 
 def _beyond(problem: str) -> errors.ApiError:
-    return errors.validation(f"One or more parameter values were invalid: {problem}")
+    return errors.invalid(f"{problem}")
 
 
 def _entered(

@@ -31,7 +31,7 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
     except errors.ApiError as error:
         raise REQUEST.worded(error, body) from None
     if size > ITEM_BYTES_MAX:
-        raise errors.validation("Item size has exceeded the maximum allowed size")
+        raise errors.item_too_large()
     table = table_in_use(body["TableName"], directory, REQUEST.operation)
     key = keys.encode_item_key(table.keys, item)
     if table.indexes:

@@ -6,8 +6,6 @@ from typing import Any
 
 from kvorum.model import errors
 
-INVALID = "One or more parameter values were invalid: "
-
 _TABLE_CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
 
 
@@ -26,8 +24,8 @@ def check_encryption(specification: dict[str, Any] | None) -> None:
     enabled, kind = specification.get("Enabled"), specification.get("SSEType")
     for member in ("SSEType", "KMSMasterKeyId"):
         if enabled is False and member in specification:
-            raise errors.validation(f"{INVALID}{member} can not be specified if Enabled is false")
+            raise errors.invalid(f"{member} can not be specified if Enabled is false")
     if kind == "AES256":
-        raise errors.validation(f"{INVALID}SSEType AES256 is not supported")
+        raise errors.invalid("SSEType AES256 is not supported")
     if "KMSMasterKeyId" in specification and kind is None:
-        raise errors.validation(f"{INVALID}SSEType KMS is required if KMSMasterKeyId is specified")
+        raise errors.invalid("SSEType KMS is required if KMSMasterKeyId is specified")

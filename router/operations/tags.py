@@ -18,7 +18,6 @@ VALUE_CHARACTERS_MAX = 256
 _ARN = re.compile("arn:[^:]*:dynamodb:(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)")
 _RESOURCE = re.compile("table/(?P<table>[^/]*)(?:/(?P<part>index|stream)/.*)?")
 _TABLE = re.compile("[a-zA-Z0-9_.-]{3,255}")
-_INVALID = "One or more parameter values were invalid: "
 
 _PUNCTUATION = frozenset("+-=._:/@")
 _RESERVED_PREFIX = "aws:"
@@ -35,7 +34,7 @@ def resource_name(body: Body, cluster: Cluster, needed: str | None = None) -> st
     if arn is None:
         raise errors.validation("Invalid TableArn")
     if not arn.startswith("arn:"):
-        raise errors.validation(f"{_INVALID}ARNs must start with 'arn:': {arn}")
+        raise errors.invalid(f"ARNs must start with 'arn:': {arn}")
     parts = _ARN.fullmatch(arn)
     if parts is None:
         raise errors.access_denied("Access is denied")
@@ -46,13 +45,12 @@ def resource_name(body: Body, cluster: Cluster, needed: str | None = None) -> st
         )
     found = _RESOURCE.fullmatch(parts["resource"])
     if found is None:
-        raise errors.validation(f"{_INVALID}Provided Arn is not a DynamoDB resource arn: {arn}")
+        raise errors.invalid(f"Provided Arn is not a DynamoDB resource arn: {arn}")
     if parts["account"] != cluster.account:
         raise errors.access_denied("Access is denied")
     if found["part"] == "index":
-        raise errors.validation(
-            f"{_INVALID}Invalid resource arn provided, only table or stream is accepted. "
-            f"Provided resource arn: {arn}"
+        raise errors.invalid(
+            f"Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}"
         )
     if parts["region"] != cluster.region or _TABLE.fullmatch(found["table"]) is None:
         raise errors.validation(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")

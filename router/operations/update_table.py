@@ -17,7 +17,6 @@ from kvorum.router import service_model
 from kvorum.router.calls import Body, Cluster
 from kvorum.router.describe import STREAM_LABEL, Description, encryption_key, stream_label
 from kvorum.router.operations import index_updates, table_settings
-from kvorum.router.operations.table_settings import INVALID
 from kvorum.router.operations.tables import existing_table, live_description, refuse_unserved
 
 REQUEST = service_model.request("UpdateTable")
@@ -117,35 +116,31 @@ def _mode(description: Description) -> str:
 def _check_together(changes: dict[str, Any], *, online: bool) -> None:
     """AWS takes one change at a time, but for a few pairs. `online`: an index is created or deleted."""
     if online and "WarmThroughput" in changes:
-        raise errors.validation(
-            f"{INVALID}Create global secondary index cannot be specified when updating WarmThroughput"
-        )
+        raise errors.invalid("Create global secondary index cannot be specified when updating WarmThroughput")
     for member, words in _ALONE.items() if len(changes) > 1 else ():
         if member in changes:
-            raise errors.validation(f"{INVALID}{words} must be the only operation in the request")
+            raise errors.invalid(f"{words} must be the only operation in the request")
     if "OnDemandThroughput" in changes and changes.keys() - {"OnDemandThroughput", "BillingMode"}:
-        raise errors.validation(
-            f"{INVALID}OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"
+        raise errors.invalid(
+            "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"
         )
     if online and "ProvisionedThroughput" in changes:
-        raise errors.validation(f"{INVALID}You cannot create or delete index while updating table IOPS")
+        raise errors.invalid("You cannot create or delete index while updating table IOPS")
     if online and "StreamSpecification" in changes:
-        raise errors.validation(f"{INVALID}You cannot create or delete index while changing stream status")
+        raise errors.invalid("You cannot create or delete index while changing stream status")
     if "StreamSpecification" in changes and (
         "ProvisionedThroughput" in changes or changes.get("BillingMode") == "PROVISIONED"
     ):
-        raise errors.validation(f"{INVALID}You cannot modify stream status while updating table IOPS")
+        raise errors.invalid("You cannot modify stream status while updating table IOPS")
 
 
 def _check_stream(stream: dict[str, Any] | None) -> None:
     if stream is None:
         return
     if stream["StreamEnabled"] and "StreamViewType" not in stream:
-        raise errors.validation(f"{INVALID}If stream is being enabled then UpdateViewType is required")
+        raise errors.invalid("If stream is being enabled then UpdateViewType is required")
     if not stream["StreamEnabled"] and "StreamViewType" in stream:
-        raise errors.validation(
-            f"{INVALID}If stream is being disabled, then UpdateViewType must not be specified"
-        )
+        raise errors.invalid("If stream is being disabled, then UpdateViewType must not be specified")
 
 
 def _settings(table: Table, changes: dict[str, Any], now_ms: int, cluster: Cluster) -> dict[str, Any]:
@@ -186,14 +181,14 @@ def _encryption(
     current: dict[str, Any] = definition.get("SSESpecification", {})
     if not wanted.get("Enabled", "SSEType" in wanted):
         if not current.get("Enabled"):
-            raise errors.validation(f"{INVALID}Table is already encrypted by default")
+            raise errors.invalid("Table is already encrypted by default")
         return None
     wanted = {**wanted, "Enabled": True}
     if current.get("Enabled") and "KMSMasterKeyId" in wanted:
         keys = [encryption_key(each, cluster.region, cluster.account) for each in (current, wanted)]
         if keys[0] == keys[1]:
-            raise errors.validation(
-                f"{INVALID}Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter "
+            raise errors.invalid(
+                "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter "
                 "if you want to change Master Key"
             )
     return wanted
