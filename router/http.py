@@ -296,7 +296,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_done = False
-        self._head_bytes = -1  # the read in which a head begins is not counted
+        self._bodiless_bytes = -1  # the read in which a head begins is not counted
         self._read_bytes = 0
         self._operation: str | None = None
         self._head: _Head | None = None
@@ -336,6 +336,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read_bytes = len(data)
+        body_bytes = self._body_bytes
         while data and not self._deaf:
             try:
                 self._parser.feed_data(data)
@@ -348,8 +349,11 @@ class _Connection(asyncio.Protocol):
                 data = self._decline_upgrade(data[upgrade.args[0] :])
                 continue
             else:
-                if self._url and not self._head_done:
-                    self._count_head(len(data))
+                if self._url and not self._deaf:
+                    if self._head_done and self._body_bytes != body_bytes:
+                        self._bodiless_bytes = -1
+                    else:
+                        self._count_bodiless(len(data))
             return
 
     def eof_received(self) -> bool:
@@ -380,7 +384,7 @@ class _Connection(asyncio.Protocol):
         headers = self._headers
         self._head_done = True
         parser = self._parser
-        if (self._read_bytes > self._head_bytes_max or self._head_bytes >= 0) and self._head_is_long():
+        if (self._read_bytes > self._head_bytes_max or self._bodiless_bytes >= 0) and self._head_is_long():
             self._refuse(400, b"")
             return
         if (
@@ -428,7 +432,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._headers.clear()
         self._head_done = False
-        self._head_bytes = -1
+        self._bodiless_bytes = -1
         operation, self._operation = self._operation, None
         head, self._head = self._head, None
         exchange = _Exchange(self, head)
@@ -520,10 +524,10 @@ class _Connection(asyncio.Protocol):
             raise _TOO_LARGE
         return plain
 
-    def _count_head(self, size: int) -> None:
-        """Of a head whose end has not come yet: refuse one without end."""
-        self._head_bytes = self._head_bytes + size if self._head_bytes >= 0 else 0
-        if self._head_bytes > 2 * self._head_bytes_max:
+    def _count_bodiless(self, size: int) -> None:
+        """Of a head whose end has not come yet, or of what follows a chunked body: refuse one without end."""
+        self._bodiless_bytes = self._bodiless_bytes + size if self._bodiless_bytes >= 0 else 0
+        if self._bodiless_bytes > 2 * self._head_bytes_max:
             self._refuse(400, b"")
 
     def _head_is_long(self) -> bool:
@@ -534,6 +538,8 @@ class _Connection(asyncio.Protocol):
     def _decline_upgrade(self, following: bytes) -> bytes:
         """Some clients offer HTTP/2 with every request. The parser then stops at the end of the head: what is
         to be read instead is the same request without the offer."""
+        if self._deaf:
+            return b""
         head = self._head
         if head is None or head.method == b"CONNECT":
             self._refuse(400, b"")

@@ -10,6 +10,7 @@ import gzip
 import logging
 import re
 import socket
+import time
 import weakref
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
@@ -452,6 +453,15 @@ def test_a_body_is_bounded_as_it_is_decompressed() -> None:
         assert reply.status == status
 
 
+def test_a_body_of_many_gzip_members_does_not_hold_the_door() -> None:
+    """Each was once copied with all that follows it: 200 seconds for the largest body."""
+    begun = time.process_time()
+    body = gzip.compress(b"") * 100_000 + gzip.compress(b"{}")
+    (reply,) = answer_to(request("PutItem", body, Content_Encoding="gzip"))
+    assert (reply.status, reply.body) == (200, b"{}")
+    assert time.process_time() - begun < 1.0
+
+
 def test_header_names_in_any_case() -> None:
     head, _, body = request("PutItem", b'{"a":1}').partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
@@ -636,6 +646,7 @@ def test_an_endless_head_is_refused() -> None:
         ({"url": "/" + "x" * 999, "X_Here": "x" * 700}, 200),
         ({"url": "/" + "x" * 1_000}, 400),
         ({"X_Here": "x" * 500, "X_There": "x" * 500}, 400),
+        ({"X_Here": "x" * 3_000}, 400),
     ],
 )
 def test_a_head_is_bounded(cut: int | None, unusual: dict[str, str], status: int) -> None:
@@ -644,6 +655,33 @@ def test_a_head_is_bounded(cut: int | None, unusual: dict[str, str], status: int
     for part in (wire,) if cut is None else (wire[:cut], wire[cut:]):
         protocol.data_received(part)
     assert [reply.status for reply in transport.replies] == [status]
+
+
+@pytest.mark.parametrize("cut", [None, 100])
+def test_a_long_head_with_an_offer_of_another_protocol_is_refused_once(cut: int | None) -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
+    wire = request("PutItem", b"1", Connection="Upgrade", Upgrade="h2c", X_Here="x" * 1_000)
+    for part in (wire,) if cut is None else (wire[:cut], wire[cut:]):
+        protocol.data_received(part)
+    assert [reply.status for reply in transport.replies] == [400]
+
+
+@pytest.mark.parametrize("trailers", [b"X-More: of this\r\n" * 20, b"x" * 300])
+def test_endless_trailers_are_refused(trailers: bytes) -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
+    protocol.data_received(request(body=b"", without=("Content-Length",), Transfer_Encoding="chunked"))
+    protocol.data_received(b"2\r\n{}\r\n0\r\nX-First: ")
+    for _ in range(10):
+        protocol.data_received(trailers)
+    assert [reply.status for reply in transport.replies] == [400]
+
+
+def test_a_body_whose_chunks_arrive_line_by_line_is_taken() -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
+    protocol.data_received(request(body=b"", without=("Content-Length",), Transfer_Encoding="chunked"))
+    for part in (b'1;of="these"\r\n', b"1", b"\r\n") * 300 + (b"0\r\n", b"X-Last: 1\r\n", b"\r\n"):
+        protocol.data_received(part)
+    assert [(reply.status, reply.body) for reply in transport.replies] == [(200, b"1" * 300)]
 
 
 def test_many_requests_in_one_read_are_no_long_head() -> None:
