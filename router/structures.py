@@ -54,7 +54,10 @@ def _shown(shape: Shape, value: Any, echo: Echo = Echo.JAVA) -> str:
     """A list or map in an error. Java prints it at up to twenty times the size of its JSON."""
     if echo is Echo.NONE:
         return ""
-    json = orjson.dumps(value)
+    try:
+        json = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # it writes no more than 254 levels
+        raise too_deep() from None
     if len(json) <= SHOWN_MAX:
         return shape.show(value)
     return json[:SHOWN_MAX].decode(errors="ignore") + "…"

@@ -509,6 +509,16 @@ def test_an_error_does_not_send_a_whole_batch_back() -> None:
     )
 
 
+@pytest.mark.parametrize("levels", [100, 150, 300])
+@pytest.mark.parametrize("table", ["a!", "Books"])
+def test_a_value_that_is_far_too_deep_is_refused_whatever_else_is_wrong(table: str, levels: int) -> None:
+    value: dict[str, Any] = {"S": ""}
+    for _ in range(levels):
+        value = {"M": {"a": value}}
+    puts = [{"PutRequest": {"Item": {"p": value}}}] * 26  # more than a batch takes
+    assert _error("BatchWriteItem", {"RequestItems": {table: puts}}).startswith("ValidationException")
+
+
 @pytest.mark.parametrize("limit", [2**31, 2**64, 1e300])
 def test_a_number_that_is_too_large_is_the_largest(limit: float) -> None:
     assert query.REQUEST.read({"TableName": "abc", "Limit": limit})["Limit"] == 2**31 - 1
