@@ -183,24 +183,22 @@ class Selection(Struct, frozen=True):
         if index is None or path.holds_all:
             return False
         if self.all_attributes and not index.local:
-            raise _beyond(
+            raise errors.invalid(
                 f"Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} "
                 "because its projection type is not ALL"
             )
         missing = path.unprojected(self.projected)
         if missing and not index.local:
-            raise _beyond(f"Global secondary index {index.name} does not project [{', '.join(missing)}]")
+            raise errors.invalid(
+                f"Global secondary index {index.name} does not project [{', '.join(missing)}]"
+            )
         unfiltered = path.unprojected(self.filtered) if keyed else []
         if unfiltered:
-            raise _beyond(
+            raise errors.invalid(
                 f"Secondary index {index.name} does not project one or more filter attributes: "
                 f"[{', '.join(unfiltered)}]"
             )
         return self.all_attributes or bool(missing)
-
-
-def _beyond(problem: str) -> errors.ApiError:
-    return errors.invalid(f"{problem}")
 
 
 def _entered(
