@@ -1,10 +1,13 @@
-"""What a write may not do to the key attributes of its table's indexes, in AWS's words: one set for whole items, another
-for updates.
+"""What the indexes of its table do not let a write make of an item, in AWS's words: one set for whole items, another for
+updates.
 
 An update is looked at twice: at the router for what the request alone shows, and at the leader for what it makes of an
 item. The leader looks at the whole new item: one that a table held before its index, and that does not fit it, cannot be
 updated until it does. What is missing is never wrong, it only keeps the item out of the index; an index on its way out
 asks for nothing. Of several indexes that an item does not fit AWS names the first by name.
+
+With its entries in all local indexes together an item may not be larger than an item may be without them.
+Source: AWS developer guide, "Constraints", "Item size for tables with local secondary indexes".
 """
 
 from __future__ import annotations
@@ -12,17 +15,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kvorum.model import expressions
-from kvorum.model.errors import ApiError, invalid, validation
-from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
+from kvorum.model.errors import ApiError, invalid, item_to_update_too_large, item_too_large, validation
+from kvorum.model.indexes import view
+from kvorum.model.limits import HASH_KEY_BYTES_MAX, ITEM_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Expressions, Item
 from kvorum.model.table import Index, IndexStatus, KeyPart, Table
 from kvorum.model.values import type_of
 
 
-def check_item(table: Table, item: Item) -> None:
-    """Raises ValidationException when an attribute of an item that is put cannot be what an index of `table` has it
-    for: a value of another type, an empty one, one that is too long."""
+def check_item(table: Table, item: Item, size: int) -> None:
+    """`item`: one that is put; `size`: its bytes as AWS counts them. Raises ValidationException when an attribute cannot
+    be what an index of `table` has it for (a value of another type, an empty one, one that is too long), or the item is
+    too large with its entries."""
     if _fits(table.indexes, item):
+        if _too_large(table, item, size):
+            raise item_too_large()
         return
     for index in _by_name(table):
         for part in (*index.keys.hash, *index.keys.range):
@@ -37,9 +44,11 @@ def check_item(table: Table, item: Item) -> None:
             )
 
 
-def check_updated_item(table: Table, item: Item) -> None:
+def check_updated_item(table: Table, item: Item, size: int) -> None:
     """`item`: as an update leaves it. Raises ValidationException for what `check_item` would refuse."""
     if _fits(table.indexes, item):
+        if _too_large(table, item, size):
+            raise item_to_update_too_large()
         return
     for index in _by_name(table):
         for part in (*index.keys.hash, *index.keys.range):
@@ -82,6 +91,14 @@ def _fits(indexes: Sequence[Index], item: Item) -> bool:
         if _length(keys.hash, item) > HASH_KEY_BYTES_MAX or _length(keys.range, item) > RANGE_KEY_BYTES_MAX:
             return False
     return True
+
+
+def _too_large(table: Table, item: Item, size: int) -> bool:
+    # No entry is larger than its item: nearly every item is small enough to be let go here.
+    if size * (1 + len(table.indexes)) <= ITEM_BYTES_MAX:
+        return False
+    entries = sum(view(table.keys, index).entry_size(item, size) for index in table.indexes if index.local)
+    return size + entries > ITEM_BYTES_MAX
 
 
 def _length(parts: tuple[KeyPart, ...], item: Item) -> int:

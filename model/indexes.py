@@ -61,6 +61,14 @@ class View:
         shown = {name: item[name] for name in item if name in self._names}
         return Entry(key, shown, item_size(shown))
 
+    def entry_size(self, item: Item, size: int) -> int:
+        """What the entry of `item`, which fits the index, takes: bytes as AWS counts them, 0 when it has none.
+        `size`: of the item."""
+        if not all(name in item for name in self._key_names):
+            return 0
+        names = self._names
+        return size if names is None else item_size({name: item[name] for name in item if name in names})
+
     def operations(self, item_key: bytes, previous: bytes | None, record: bytes) -> list[tuple[bytes, bytes]]:
         """What the change from `previous` to `record` (model/record; either may be a tombstone) does to a global
         index: (entry key, record of the entry or tombstone), at the stamp of `record`. Nothing where the entry is

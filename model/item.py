@@ -102,7 +102,7 @@ def _update(update: Update, previous: Image | None, table: Table) -> Outcome:
         if size > ITEM_BYTES_MAX:
             raise item_to_update_too_large()
     if table.indexes:
-        check_updated_item(table, new)
+        check_updated_item(table, new, size)
     return Outcome(json, size, _returned(update.returns, previous, new, json, touched), changed, new)
 
 

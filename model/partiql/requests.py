@@ -42,7 +42,7 @@ def _put(bound: Bound, insert: Insert, table: Table, measure: bool) -> Put:
     if size > ITEM_BYTES_MAX:
         raise item_too_large()
     key = keys.encode_item_key(schema, item)
-    check_item(table, item)
+    check_item(table, item, size)
     texts = texts_of({}, condition=_is_absent(schema))
     return Put(key, values.dumps(item), size, texts.expressions(), measure=measure)
 

@@ -87,7 +87,7 @@ def _write(table: Table, request: _Request, *, measure: bool) -> Write:
         return Delete(keys.encode_key(table.keys, request.attributes), measure=measure)
     key = keys.encode_key(table.keys, _key_in(request.attributes, table.keys))
     if table.indexes:
-        check_item(table, request.attributes)
+        check_item(table, request.attributes, request.size)
     return Put(key, values.dumps(request.attributes), request.size, measure=measure)
 
 

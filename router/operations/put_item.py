@@ -35,7 +35,7 @@ def prepare(body: Body, directory: Directory) -> WriteCall:
     table = table_in_use(body["TableName"], directory, REQUEST.operation)
     key = keys.encode_item_key(table.keys, item)
     if table.indexes:
-        check_item(table, item)
+        check_item(table, item, size)
     options = writing.options(body, table)
     put = Put(
         key,

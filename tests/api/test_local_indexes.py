@@ -380,6 +380,32 @@ def test_describe_table_counts_entries(client: Client, kvorum: Any, tables: Tabl
     assert indexes["by_number"]["IndexSizeBytes"] == by_number
 
 
+# ---- the limit of an item ------------------------------------------------------------------------------------
+
+
+def test_an_item_shares_its_limit_with_its_entries(client: Client, table: str, unique: str) -> None:
+    """Source: developer guide, "Constraints", "Item size for tables with local secondary indexes"."""
+    half = "o" * 205_000
+    large = row(unique, "a", text="t", rest=half)
+    message = refused(client.put_item, "ValidationException", TableName=table, Item=large)
+    assert message == "Item size has exceeded the maximum allowed size"
+    written = {table: [{"PutRequest": {"Item": large}}]}
+    assert message == refused(client.batch_write_item, "ValidationException", RequestItems=written)
+    alone = row(unique, "a", rest=half)  # in no index that holds whole items
+    client.put_item(TableName=table, Item=alone)
+    message = refused(
+        client.update_item,
+        "ValidationException",
+        TableName=table,
+        Key=key(alone),
+        UpdateExpression="SET #t = :t",
+        ExpressionAttributeNames={"#t": "text"},
+        ExpressionAttributeValues={":t": {"S": "t"}},
+    )
+    assert message == "Item size to update has exceeded the maximum allowed size"
+    assert client.get_item(TableName=table, Key=key(alone), ConsistentRead=True)["Item"] == alone
+
+
 # ---- the limit of a collection -------------------------------------------------------------------------------
 
 ROOM = 2_000

@@ -9,10 +9,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from kvorum.model import index_checks, index_keys, indexes, keys, numbers
 from kvorum.model import record as records
 from kvorum.model.errors import ApiError
+from kvorum.model.limits import ITEM_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.table import Index, IndexKeys, KeyPart, KeySchema, ProjectionKind, Table, TableStatus
 from kvorum.model.values import dumps, item_size, loads
@@ -315,14 +317,46 @@ def test_a_value_that_cannot_be_an_index_key_is_refused_and_never_entered(
 ) -> None:
     item = {**_KEY, "rank": {"N": "1"}, **attributes}
     with pytest.raises(ApiError) as caught:
-        index_checks.check_item(_TABLE, item)
+        index_checks.check_item(_TABLE, item, item_size(item))
     assert caught.value.message == text
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is None
 
 
 def test_what_is_missing_is_only_left_out() -> None:
     item: Item = {**_KEY, "owner": {"S": "x" * 2_048}}
-    index_checks.check_item(_TABLE, item)
+    index_checks.check_item(_TABLE, item, item_size(item))
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is None
     item["rank"] = {"N": numbers.canonical("1e2")}
     assert indexes.View(SCHEMA, _GLOBAL).entry(item, _ITEM_KEY) is not None
+
+
+def _by_rank(
+    number: int, projection: ProjectionKind, *, local: bool = True, attribute: str = "rank"
+) -> Index:
+    schema = IndexKeys((SCHEMA.hash,), (KeyPart(attribute, "N"),))
+    return Index(id=number, name=f"by-{number}", local=local, keys=schema, projection=projection)
+
+
+@pytest.mark.parametrize(
+    ("held", "size_max"),
+    [
+        ([_by_rank(2, ProjectionKind.ALL)], ITEM_BYTES_MAX // 2),
+        ([_by_rank(2, ProjectionKind.ALL), _by_rank(3, ProjectionKind.ALL)], ITEM_BYTES_MAX // 3),
+        ([_by_rank(2, ProjectionKind.KEYS_ONLY)], ITEM_BYTES_MAX - len("pk" + "p" + "sk" + "rank") - 2 - 2),
+        ([_by_rank(2, ProjectionKind.ALL, attribute="absent")], ITEM_BYTES_MAX),
+        ([_by_rank(2, ProjectionKind.ALL, local=False)], ITEM_BYTES_MAX),
+    ],
+    ids=["whole", "whole twice", "only keys", "without an entry", "global"],
+)
+def test_an_item_is_bounded_with_its_local_entries(held: list[Index], size_max: int) -> None:
+    table = structs.replace(_TABLE, indexes=tuple(held))
+    item: Item = {**_KEY, "rank": {"N": "1"}, "filling": {"S": ""}}
+    filling = "x" * (size_max - item_size(item))
+    item["filling"] = {"S": filling}
+    index_checks.check_item(table, item, size_max)
+    index_checks.check_updated_item(table, item, size_max)
+    item["filling"] = {"S": filling + "x"}
+    with pytest.raises(ApiError, match="Item size has exceeded the maximum allowed size"):
+        index_checks.check_item(table, item, size_max + 1)
+    with pytest.raises(ApiError, match="Item size to update has exceeded the maximum allowed size"):
+        index_checks.check_updated_item(table, item, size_max + 1)
