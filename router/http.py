@@ -343,13 +343,12 @@ class _Connection(asyncio.Protocol):
             except httptools.HttpParserCallbackError as error:
                 self._our_fault(error)
             except httptools.HttpParserError:
-                if not self._deaf:  # what follows a last request is nobody's business
-                    self._refuse(400, b"")
+                self._refuse(400, b"")
             except httptools.HttpParserUpgrade as upgrade:
                 data = self._decline_upgrade(data[upgrade.args[0] :])
                 continue
             else:
-                if self._url and not self._deaf:
+                if self._url:
                     if self._head_done and self._body_bytes != body_bytes:
                         self._bodiless_bytes = -1
                     else:
@@ -381,6 +380,8 @@ class _Connection(asyncio.Protocol):
         self._headers.setdefault(name.lower(), value)  # AWS goes by the first Accept-Encoding
 
     def on_headers_complete(self) -> None:
+        if self._deaf:  # what follows a last request, in the same read, is nobody's business
+            return
         headers = self._headers
         self._head_done = True
         parser = self._parser
@@ -410,12 +411,11 @@ class _Connection(asyncio.Protocol):
     def on_body(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
         if self._body_bytes > self._body_bytes_max:
-            if not self._deaf:
-                self._refuse_body()
+            self._refuse_body()
         elif self._body:
             self._chunks.append(chunk)
             self._door.arriving_bytes += len(chunk)
-            if self._door.arriving_bytes > self._door.limits.arriving_bytes_max and not self._deaf:
+            if self._door.arriving_bytes > self._door.limits.arriving_bytes_max:
                 self._refuse(503, error_body(errors.service_unavailable()))
         else:
             self._body = chunk
@@ -538,8 +538,6 @@ class _Connection(asyncio.Protocol):
     def _decline_upgrade(self, following: bytes) -> bytes:
         """Some clients offer HTTP/2 with every request. The parser then stops at the end of the head: what is
         to be read instead is the same request without the offer."""
-        if self._deaf:
-            return b""
         head = self._head
         if head is None or head.method == b"CONNECT":
             self._refuse(400, b"")
@@ -556,6 +554,8 @@ class _Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, body: bytes) -> None:
         """The last answer on this connection, when its turn comes; what the client still sends is dropped."""
+        if self._deaf:
+            return
         self._deaf = True
         self._drop_chunks()
         exchange = _Exchange(self, None)

@@ -666,6 +666,22 @@ def test_a_long_head_with_an_offer_of_another_protocol_is_refused_once(cut: int 
     assert [reply.status for reply in transport.replies] == [400]
 
 
+@pytest.mark.parametrize(
+    "following",
+    [
+        request("PutItem", b"1", X_Here="x" * 1_000),
+        request("PutItem", Content_Length="99999999"),
+        request("PutItem", Expect="100-continue"),
+        request("PutItem", b"1", Connection="Upgrade", Upgrade="h2c"),
+        b"nonsense\r\n",
+    ],
+)
+def test_nothing_follows_a_refusal_in_the_same_read(following: bytes) -> None:
+    protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
+    protocol.data_received(request(X_Here="x" * 1_000) + following)
+    assert [reply.status for reply in transport.replies] == [400]
+
+
 @pytest.mark.parametrize("trailers", [b"X-More: of this\r\n" * 20, b"x" * 300])
 def test_endless_trailers_are_refused(trailers: bytes) -> None:
     protocol, transport = open_connection(make_door(limits=HttpLimits(head_bytes_max=1_000)))
