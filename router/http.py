@@ -361,6 +361,7 @@ class _Connection(asyncio.Protocol):
         if self._exchanges and self._transport.can_write_eof():
             self._exchanges[-1].closes = True
             return True
+        self.flush()  # the connection is closed at once
         return False
 
     def pause_writing(self) -> None:

@@ -846,6 +846,16 @@ def test_half_closed_client_gets_its_answer(run: Run) -> None:
     run(serving(test, service))
 
 
+def test_half_closed_client_gets_an_answer_that_is_there_already(run: Run) -> None:
+    async def test(door: HttpDoor, port: int) -> None:
+        protocol, transport = open_connection(door)
+        protocol.data_received(request(body=b"1"))
+        assert not protocol.eof_received()  # then the transport closes, and takes nothing more
+        assert [reply.body for reply in transport.replies] == [b"1"]
+
+    run(serving(test))
+
+
 def test_http_1_0_is_closed_after_its_answer(run: Run) -> None:
     async def test(door: HttpDoor, port: int) -> None:
         client = await connect(port)
