@@ -851,6 +851,7 @@ def test_half_closed_client_gets_an_answer_that_is_there_already(run: Run) -> No
         protocol, transport = open_connection(door)
         protocol.data_received(request(body=b"1"))
         assert not protocol.eof_received()  # then the transport closes, and takes nothing more
+        protocol.connection_lost(None)
         assert [reply.body for reply in transport.replies] == [b"1"]
 
     run(serving(test))
