@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
+
 _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
 _VALIDATE = "com.amazon.coral.validate#"
 _SERVICE = "com.amazon.coral.service#"
@@ -60,9 +62,6 @@ def duplicate_keys() -> ApiError:
     return validation("Provided list of item keys contains duplicates")
 
 
-_ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
-
-
 def item_to_update_too_large() -> ApiError:
     return validation("Item size to update has exceeded the maximum allowed size")
 
@@ -78,6 +77,19 @@ def empty_key_attribute(name: str, kind: str) -> ApiError:
 def key_attribute_kind() -> ApiError:
     """A condition compares a key attribute with a value of another type."""
     return invalid("Condition parameter type does not match schema type")
+
+
+def partition_key_too_long() -> ApiError:
+    return invalid(f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes")  # sic
+
+
+def sort_keys_too_long() -> ApiError:
+    return invalid(
+        f"Aggregated size of all range keys has exceeded the size limit of {RANGE_KEY_BYTES_MAX} bytes"
+    )
+
+
+_ENVELOPE = re.compile(r"\d+ validation errors? detected: ")
 
 
 def in_envelope(error: ApiError) -> ApiError:

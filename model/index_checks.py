@@ -15,7 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kvorum.model import expressions
-from kvorum.model.errors import ApiError, invalid, item_to_update_too_large, item_too_large, validation
+from kvorum.model.errors import (
+    ApiError,
+    invalid,
+    item_to_update_too_large,
+    item_too_large,
+    partition_key_too_long,
+    sort_keys_too_long,
+    validation,
+)
 from kvorum.model.indexes import view
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, ITEM_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Expressions, Item
@@ -37,11 +45,9 @@ def check_item(table: Table, item: Item, size: int) -> None:
             if value is not None and not value.get(part.kind):
                 raise _unfit(index, part, value)
         if _length(index.keys.hash, item) > HASH_KEY_BYTES_MAX:
-            raise invalid(f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes")
+            raise partition_key_too_long()
         if _length(index.keys.range, item) > RANGE_KEY_BYTES_MAX:
-            raise invalid(
-                f"Aggregated size of all range keys has exceeded the size limit of {RANGE_KEY_BYTES_MAX} bytes"
-            )
+            raise sort_keys_too_long()
 
 
 def check_updated_item(table: Table, item: Item, size: int) -> None:

@@ -33,7 +33,7 @@ def entry_key(schema: KeySchema, index: IndexKeys, item: Item, item_key: bytes) 
         return None
     if _size(hash_contents) > HASH_KEY_BYTES_MAX or _size(range_contents) > RANGE_KEY_BYTES_MAX:
         return None
-    prefix = _prefix(index.hash, hash_contents)
+    prefix = _prefix(index.hash, item[index.hash[0].name], hash_contents)
     tie = item_key[:_TOKEN_BYTES] if schema.range is None else keys.pair_hash(schema.hash, schema.range, item)
     return prefix + _delimited(index.range, range_contents) + tie + item_key[_TOKEN_BYTES:]
 
@@ -97,14 +97,15 @@ def bounds(
 def hash_prefix(index: IndexKeys, hash_values: Sequence[AttributeValue]) -> bytes:
     """What every entry with these partition-key values starts with, and no other."""
     contents = [_bytes(part, value) for part, value in zip(index.hash, hash_values, strict=True)]
-    return _prefix(index.hash, contents)
+    return _prefix(index.hash, hash_values[0], contents)
 
 
-def _prefix(parts: Sequence[KeyPart], contents: list[bytes]) -> bytes:
+def _prefix(parts: Sequence[KeyPart], first: AttributeValue, contents: list[bytes]) -> bytes:
+    """`first`: the value of the first of `parts`, `contents`: those of all."""
     delimited = _delimited(parts, contents)
     if len(contents) > 1:
         return keys.token_bytes(delimited) + delimited
-    hashed = numbers.hashed(numbers.decode(contents[0])) if parts[0].kind == "N" else contents[0]
+    hashed = numbers.hashed(cast(str, first["N"])) if parts[0].kind == "N" else contents[0]
     return keys.token_bytes(hashed) + delimited
 
 

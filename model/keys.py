@@ -21,7 +21,15 @@ from itertools import pairwise
 from typing import cast
 
 from kvorum.model import numbers
-from kvorum.model.errors import ApiError, invalid, validation
+from kvorum.model.errors import (
+    ApiError,
+    empty_key_attribute,
+    invalid,
+    key_attribute_kind,
+    partition_key_too_long,
+    sort_keys_too_long,
+    validation,
+)
 from kvorum.model.limits import HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX
 from kvorum.model.requests import AttributeValue, Item
 from kvorum.model.table import KeyPart, KeySchema
@@ -142,7 +150,7 @@ def _hash_prefix(part: KeyPart, content: str) -> bytes:
     if part.kind == "N":
         return token_bytes(numbers.hashed(content)) + hash_bytes
     if len(hash_bytes) > HASH_KEY_BYTES_MAX:
-        raise invalid(f"Size of hashkey has exceeded the maximum size limit of{HASH_KEY_BYTES_MAX} bytes")
+        raise partition_key_too_long()
     return token_bytes(hash_bytes) + escaped(hash_bytes) + _TERMINATOR
 
 
@@ -166,9 +174,7 @@ def delimited_end(kind: str, data: bytes, start: int) -> int:
 def _range_bytes(part: KeyPart, content: str) -> bytes:
     range_bytes = _bytes_of(part, content)
     if len(range_bytes) > RANGE_KEY_BYTES_MAX:
-        raise invalid(
-            f"Aggregated size of all range keys has exceeded the size limit of {RANGE_KEY_BYTES_MAX} bytes"
-        )
+        raise sort_keys_too_long()
     return range_bytes
 
 
@@ -181,11 +187,7 @@ def content_bytes(kind: str, content: str) -> bytes:
 
 def _bytes_of(part: KeyPart, content: str) -> bytes:
     if not content:
-        kind = "string" if part.kind == "S" else "binary"
-        raise validation(
-            "One or more parameter values are not valid. "
-            f"The AttributeValue for a key attribute cannot contain an empty {kind} value. Key: {part.name}"
-        )
+        raise empty_key_attribute(part.name, part.kind)
     return content_bytes(part.kind, content)
 
 
@@ -280,5 +282,5 @@ def split_tokens(count: int) -> list[tuple[int, int]]:
 def _operand(part: KeyPart, value: AttributeValue) -> str:
     content: str | None = value.get(part.kind)
     if content is None:
-        raise invalid("Condition parameter type does not match schema type")
+        raise key_attribute_kind()
     return content

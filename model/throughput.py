@@ -82,33 +82,22 @@ def check_units(units: Units | None, *, of: str = "") -> None:
             raise errors.validation(f"Given value {units[member]} for {member} is out of bounds{of}")
 
 
-def check_index(specification: Definition, *, on_demand: bool) -> None:
-    """A global index that is being created must say what its table's billing mode wants, and nothing else."""
+_UNWANTED, _WANTED = "ProvisionedThroughput should not be", "ProvisionedThroughput is not specified"
+_UNWANTED_LATER = "Neither ReadCapacityUnits nor WriteCapacityUnits can be"
+_WANTED_LATER = "Both ReadCapacityUnits and WriteCapacityUnits must be specified"
+
+
+def check_index(specification: Definition, *, on_demand: bool, later: bool = False) -> None:
+    """A global index that is being created must say what its table's billing mode wants, and nothing else. `later`: by
+    UpdateTable, for which AWS has other words."""
     name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
     if on_demand and units is not None:
-        raise errors.invalid(
-            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is "
-            "PAY_PER_REQUEST"
-        )
+        unwanted = _UNWANTED_LATER if later else _UNWANTED
+        raise errors.invalid(f"{unwanted} specified for index: {name} when BillingMode is PAY_PER_REQUEST")
     if not on_demand and units is None:
-        raise errors.invalid(f"ProvisionedThroughput is not specified for index: {name}")
+        raise errors.invalid(f"{_WANTED_LATER if later else _WANTED} for index: {name}")
     check_units(units, of=f" for index {name}")
     check_limits(specification, on_demand=on_demand, index=name)
-
-
-def check_added_index(specification: Definition, *, on_demand: bool) -> None:
-    """`check_index` for UpdateTable, which AWS answers in other words."""
-    name, units = specification["IndexName"], specification.get("ProvisionedThroughput")
-    if on_demand and units is not None:
-        raise errors.invalid(
-            f"Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
-            "BillingMode is PAY_PER_REQUEST"
-        )
-    if not on_demand and units is None:
-        raise errors.invalid(
-            f"Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"
-        )
-    check_index(specification, on_demand=on_demand)
 
 
 def check_limits(created: Definition, *, on_demand: bool, index: str = "") -> None:

@@ -174,7 +174,7 @@ def _created(table: Table, body: Body, action: Specification, mode: str, update_
     kinds = kinds_of(body["AttributeDefinitions"])  # what the table has defined does not count
     definitions.check_global_index(action, kinds)
     _check_redefined(table, action["KeySchema"], kinds)
-    throughput.check_added_index(action, on_demand=mode == "PAY_PER_REQUEST")
+    throughput.check_index(action, on_demand=mode == "PAY_PER_REQUEST", later=True)
     others = [*local_specifications(table.definition), *global_specifications(table.definition).values()]
     definitions.check_projected([*others, action])
     own = [{"AttributeName": each, "AttributeType": kinds[each]} for each in key_names(action["KeySchema"])]
